@@ -1,0 +1,40 @@
+# `make train` and `make test` set up what they need; nothing else has to be done by hand.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: setup train check format test test-all clean
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "archc needs Python 3.11 or newer; try make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m pip install --disable-pip-version-check --quiet -e '.[dev]'
+	@touch $@
+
+train: $(READY)
+	$(BIN)/archc train specs/lenet.arch
+
+# Format, lint and types.
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# The one gate: what CI runs. Large cases are sampled here.
+test: check
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+# Everything that `make test` samples, run before an issue is closed.
+test-all: check
+	$(BIN)/python -m pytest -n 2
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis dist

@@ -1,0 +1,1 @@
+"""What the graph knows of itself: counts, depth, receptive fields, memory."""

@@ -1,0 +1,105 @@
+"""What a backend is, and how one is found.
+
+A backend is a package that registers an object with the attributes of `Backend`
+under the entry-point group `archc.backends`; the core names none of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Protocol
+
+from archc.diagnostics import fail
+from archc.errors.backends import BackendBroken, UnknownBackend
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from archc.ir import Graph
+    from archc.recipe import Recipe
+
+GROUP = "archc.backends"
+
+
+@dataclass(frozen=True)
+class Program:
+    """A standalone program that an emitter wrote.
+
+    `keys` maps every canonical weight name (`i3a.conv1.weight`) to the program's own
+    (`i3a.conv1.weight` in PyTorch unless a label is a Python keyword, say).
+    """
+
+    text: str
+    class_name: str
+    keys: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one optimiser step saw: its global batch's mean loss and its wrong answers."""
+
+    loss: float
+    wrong: int
+
+
+class Engine(Protocol):
+    """An emitted program on a device: the only part of training that knows a framework.
+
+    Images are `(N, C, H, W)` float32, labels `(N,)` int64, both NumPy. Weights and
+    state are in the canonical layout (OIHW, (out, in)) under canonical names.
+    """
+
+    device: str
+    """The device in words, for the log: `cpu`, `cuda:0 (NVIDIA H200)`."""
+
+    versions: Mapping[str, str]
+    """Versions of what the engine uses, for the log: `{"torch": "2.13.0"}`."""
+
+    def step(self, images: np.ndarray, labels: np.ndarray, lr: float) -> Step:
+        """One optimiser step at the learning rate given; the loss is the one before it."""
+        ...
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """Class probabilities `(N, classes)`, float32, in inference mode."""
+        ...
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Every parameter and buffer, by canonical name."""
+        ...
+
+    def load_weights(self, weights: Mapping[str, np.ndarray]) -> None:
+        """Replace every parameter and buffer; names and shapes must match exactly."""
+        ...
+
+
+class Backend(Protocol):
+    """An emitter of programs and the engine that trains them."""
+
+    name: str
+
+    def emit(self, graph: Graph) -> Program:
+        """The standalone program of a graph. Deterministic to the byte."""
+        ...
+
+    def engine(
+        self, program: Program, graph: Graph, recipe: Recipe, *, device: str, seed: int
+    ) -> Engine:
+        """The program loaded, initialised by the recipe and placed on a device.
+
+        `device` is `auto`, `cpu` or a name that the framework knows (`cuda`, `cuda:1`).
+        """
+        ...
+
+
+def backend(name: str) -> Backend:
+    """The backend of that name. Raises `DiagnosticError` where there is none."""
+    found = {entry.name: entry for entry in entry_points(group=GROUP)}
+    if name not in found:
+        fail(UnknownBackend(name=name, known=tuple(sorted(found))))
+    try:
+        loaded: Backend = found[name].load()
+    except ImportError as error:
+        fail(BackendBroken(name=name, reason=str(error)))
+    return loaded

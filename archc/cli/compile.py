@@ -1,0 +1,61 @@
+"""`archc compile`: a standalone program."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archc.cli.common import add_spec, command, settings
+from archc.diagnostics import fail
+
+if TYPE_CHECKING:
+    from archc.cli.common import Commands
+
+_EPILOG = """\
+The program imports nothing but its framework. Run it to see its output's shape and count.
+
+examples:
+  archc compile vgg_d --backend torch -o vgg_d.py
+  archc compile alexnet --backend torch --set classes=10
+"""
+
+
+def add(commands: Commands) -> None:
+    """Declare the subcommand."""
+    parser = command(
+        commands,
+        "compile",
+        summary="print a standalone program",
+        description="Compile SPEC to a standalone program of readable code.",
+        epilog=_EPILOG,
+    )
+    add_spec(parser)
+    parser.add_argument(
+        "--backend", metavar="NAME", required=True, help="the framework to write for: torch"
+    )
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="write to FILE instead of standard output"
+    )
+    parser.add_argument(
+        "--no-aux", action="store_true", help="leave out auxiliary heads, as at inference"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compile and write."""
+    from archc.driver import compile_graph, load
+    from archc.errors.backends import CannotWrite
+
+    graph = load(arguments.spec, settings(arguments))
+    program = compile_graph(graph, arguments.backend, heads=not arguments.no_aux)
+    if arguments.output is None:
+        sys.stdout.write(program.text)
+        return 0
+    try:
+        Path(arguments.output).write_text(program.text, "utf-8")
+    except (OSError, ValueError) as error:
+        fail(CannotWrite(path=arguments.output, reason=str(error)))
+    return 0

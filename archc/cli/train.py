@@ -1,0 +1,114 @@
+"""`archc train`: a net trained by its recipe."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archc.cli.common import add_spec, command, not_negative, positive, settings
+from archc.diagnostics import fail
+from archc.errors.recipes import NoLoss, NoRecipe
+
+if TYPE_CHECKING:
+    from archc.cli.common import Commands
+    from archc.evaluate import Value
+
+_EPILOG = """\
+FOLDER holds train/CLASS/*.jpg and val/CLASS/*.jpg (or .png, ...). digits are the scans of
+handwritten digits that come with scikit-learn: 1,437 to train, 360 to test.
+
+The run's folder keeps the spec as it was used, the program, metrics, weights and the
+learning curve.
+
+examples:
+  archc train lenet --data digits
+  archc train vgg_d --data photos --set classes=5 --batch 32
+"""
+
+
+def add(commands: Commands) -> None:
+    """Declare the subcommand."""
+    parser = command(
+        commands,
+        "train",
+        summary="train a net by its recipe",
+        description="Compile SPEC and train the program by the spec's recipe.",
+        epilog=_EPILOG,
+    )
+    add_spec(parser)
+    parser.add_argument(
+        "--data", metavar="digits|FOLDER", default="digits", help="what to train on (digits)"
+    )
+    parser.add_argument("--backend", metavar="NAME", default="torch", help="the framework (torch)")
+    parser.add_argument(
+        "--device",
+        metavar="NAME",
+        default="auto",
+        help="auto (a GPU where there is one), cpu, cuda:1",
+    )
+    parser.add_argument("--batch", metavar="N", type=positive, help="instead of the recipe's batch")
+    parser.add_argument(
+        "--epochs", metavar="N", type=positive, help="instead of the recipe's epochs"
+    )
+    parser.add_argument(
+        "--seed", metavar="N", type=not_negative, default=0, help="of all chance (0)"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="DIR",
+        help="the run's folder (runs/NET-DATE-TIME); must not exist",
+    )
+    parser.add_argument("--quiet", action="store_true", help="print the last line only")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train; 0 where it finished, 1 where it failed, 130 where it was interrupted."""
+    from archc.backend import backend
+    from archc.driver import compile_graph, load
+    from archc.ops.activation import Softmax
+    from archc.resolve import resolved
+    from archc.train import Job, default_run_dir, train
+
+    graph = load(arguments.spec, settings(arguments))
+    if graph.recipe is None:
+        fail(NoRecipe(net=graph.name, span=graph.net.name.span))
+    recipe = graph.recipe
+    last = graph.nodes[graph.output]
+    if not isinstance(last.op, Softmax) or graph.shape[1:] != (1, 1):
+        fail(NoLoss(net=graph.name, last=last.op.word if last.op else "", span=last.span))
+    program = compile_graph(graph, arguments.backend)
+    engine = backend(arguments.backend).engine(
+        program, graph, recipe, device=arguments.device, seed=arguments.seed
+    )
+    settled = {
+        "batch": recipe.batch if arguments.batch is None else arguments.batch,
+        "epochs": recipe.epochs if arguments.epochs is None else arguments.epochs,
+    }
+    overridden: dict[str, Value] = {
+        name: value for name, value in settled.items() if getattr(arguments, name) is not None
+    }
+    default = default_run_dir(graph.name, now=datetime.now().astimezone())
+    job = Job(
+        name=graph.name,
+        input=graph.input,
+        classes=graph.shape[0],
+        recipe=recipe,
+        engine=engine,
+        backend=arguments.backend,
+        data=arguments.data,
+        run_dir=Path(arguments.output) if arguments.output else default,
+        spec_text=resolved(graph, overridden),
+        program_text=program.text,
+        seed=arguments.seed,
+        batch=settled["batch"],
+        epochs=settled["epochs"],
+        quiet=arguments.quiet,
+        command=tuple(sys.argv),
+        versions=engine.versions,
+    )
+    return 0 if train(job).status == "finished" else 130

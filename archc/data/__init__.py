@@ -1,0 +1,1 @@
+"""Datasets, augmentation and batches. Importing this package loads neither NumPy nor Pillow."""

@@ -1,0 +1,201 @@
+"""The arithmetic of the transforms, in NumPy; Pillow resamples.
+
+Images are float32 `(..., H, W, C)`; every function acts on the last three axes and
+leaves its argument as it was. What cannot be done raises `DoesNotFitError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from archc.data.transforms import DoesNotFitError
+
+Pixels = NDArray[np.float32]
+
+MAX_PIXELS = 89_478_485
+"""The largest image handled, in pixels: Pillow's own limit against decompression bombs."""
+
+
+def pair(size: int | tuple[int, int]) -> tuple[int, int]:
+    """A size as (height, width)."""
+    return (size, size) if isinstance(size, int) else size
+
+
+def resize(image: Pixels, size: int | tuple[int, int]) -> Pixels:
+    """Bilinear, antialiased when shrinking. One number: the shorter side, the aspect kept."""
+    height, width = image.shape[-3:-1]
+    if isinstance(size, int):
+        short = min(height, width)
+        # The longer side, rounded half up in whole numbers: the same on every machine.
+        new = (
+            (2 * height * size + short) // (2 * short),
+            (2 * width * size + short) // (2 * short),
+        )
+    else:
+        new = size
+    if new == (height, width):
+        return image
+    if new[0] * new[1] > MAX_PIXELS:
+        raise DoesNotFitError(
+            f"the result would be {new[0]}x{new[1]}, more than {MAX_PIXELS:,} pixels"
+        )
+    # A channel at a time: Pillow's float images have one, and 8 bits would round.
+    planes = np.moveaxis(image, -1, -3).reshape(-1, height, width)
+    out = np.empty((len(planes), *new), np.float32)
+    for plane, target in zip(planes, out, strict=True):
+        resized = Image.fromarray(np.ascontiguousarray(plane)).resize(
+            (new[1], new[0]), Image.Resampling.BILINEAR
+        )
+        target[...] = np.asarray(resized)
+    stacked = out.reshape(*image.shape[:-3], image.shape[-1], *new)
+    return np.ascontiguousarray(np.moveaxis(stacked, -3, -1))
+
+
+def crop(image: Pixels, top: int, left: int, size: tuple[int, int]) -> Pixels:
+    return image[..., top : top + size[0], left : left + size[1], :]
+
+
+def _room(image: Pixels, size: tuple[int, int], pad: int = 0) -> tuple[int, int]:
+    """How many rows and columns a crop of that size leaves over."""
+    height, width = image.shape[-3] + 2 * pad, image.shape[-2] + 2 * pad
+    down, right = height - size[0], width - size[1]
+    if down < 0 or right < 0:
+        padded = " with its padding" if pad else ""
+        raise DoesNotFitError(
+            f"it is {height}x{width}{padded}, smaller than the crop {size[0]}x{size[1]}"
+        )
+    return down, right
+
+
+def center_crop(image: Pixels, size: int | tuple[int, int]) -> Pixels:
+    size = pair(size)
+    down, right = _room(image, size)
+    return crop(image, down // 2, right // 2, size)
+
+
+def random_crop(
+    image: Pixels, size: int | tuple[int, ...], pad: int, rng: np.random.Generator
+) -> Pixels:
+    """A crop from anywhere, after `pad` zeros on all four sides."""
+    size = (size, size) if isinstance(size, int) else (size[0], size[1])
+    down, right = _room(image, size, pad)
+    # Measured from the image's own corner, so above or left of it where that is negative.
+    top, left = int(rng.integers(down + 1)) - pad, int(rng.integers(right + 1)) - pad
+    if not pad:
+        return crop(image, top, left, size)
+    height, width, channels = image.shape[-3:]
+    out = np.zeros((*image.shape[:-3], *size, channels), np.float32)
+    rows = slice(max(top, 0), max(min(top + size[0], height), 0))
+    columns = slice(max(left, 0), max(min(left + size[1], width), 0))
+    seen = image[..., rows, columns, :]
+    down, right = max(-top, 0), max(-left, 0)
+    out[..., down : down + seen.shape[-3], right : right + seen.shape[-2], :] = seen
+    return out
+
+
+def ten_crop(image: Pixels, size: int | tuple[int, int]) -> Pixels:
+    """`(H, W, C)` to `(10, h, w, C)`; views that are there already become ten each."""
+    size = pair(size)
+    down, right = _room(image, size)
+    corners = [(0, 0), (0, right), (down, 0), (down, right), (down // 2, right // 2)]
+    five = np.stack([crop(image, top, left, size) for top, left in corners])
+    ten = np.concatenate([five, five[..., ::-1, :]])
+    return ten.reshape(-1, *ten.shape[-3:])
+
+
+def subtract(image: Pixels, mean: NDArray[np.float64]) -> Pixels:
+    """The image less the mean of every pixel `(H, W, C)` or of every channel `(C,)`."""
+    if mean.ndim == 3 and mean.shape != image.shape[-3:]:
+        raise DoesNotFitError(
+            f"the mean was learned at {_hwc(mean.shape)}, the image is {_hwc(image.shape)} there; "
+            "put subtract_mean before the steps that crop, or take it per = channel"
+        )
+    if mean.shape[-1] != image.shape[-1]:
+        raise DoesNotFitError(
+            f"the mean has {mean.shape[-1]} channels, the image {image.shape[-1]}"
+        )
+    return image - mean.astype(np.float32)
+
+
+def normalize(
+    image: Pixels, mean: float | tuple[float, ...], std: float | tuple[float, ...]
+) -> Pixels:
+    for name, value in (("mean", mean), ("std", std)):
+        if isinstance(value, tuple) and len(value) != image.shape[-1]:
+            raise DoesNotFitError(
+                f"its {name} has {len(value)} values, the image {image.shape[-1]} channels"
+            )
+    return (image - np.asarray(mean, np.float32)) / np.asarray(std, np.float32)
+
+
+def add_colour(image: Pixels, shift: NDArray[np.float64]) -> Pixels:
+    """Adds one value a channel to every pixel."""
+    return image + shift.astype(np.float32)
+
+
+def mean_pixel(images: Iterable[Pixels]) -> NDArray[np.float64]:
+    """The mean image `(H, W, C)`; all must have one size."""
+    total: NDArray[np.float64] | None = None
+    count = 0
+    for image in images:
+        if total is None:
+            total = np.zeros(image.shape)
+        if image.shape != total.shape:
+            raise DoesNotFitError(
+                f"it is {_hwc(image.shape)}, those before it {_hwc(total.shape)}, so there is no "
+                "mean of every pixel; put center_crop or resize to a height and width before it, "
+                "or take it per = channel"
+            )
+        total += image
+        count += 1
+    if total is None:
+        raise DoesNotFitError("there are no training images")
+    return total / count
+
+
+def mean_channel(images: Iterable[Pixels]) -> NDArray[np.float64]:
+    """The mean of every channel `(C,)`, over all pixels of all images."""
+    total: NDArray[np.float64] | float = 0.0
+    count = 0
+    for image in images:
+        total = total + image.sum(axis=(-3, -2), dtype=np.float64)
+        count += image.shape[-3] * image.shape[-2]
+    if not count:
+        raise DoesNotFitError("there are no training images")
+    return np.asarray(total / count)
+
+
+def colour_axes(
+    images: Iterable[Pixels], white: Sequence[float]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The principal axes of the images' colours: eigenvalues `(3,)`, the largest first, and
+    eigenvectors `(3, 3)`, one a column, of the covariance of the pixels in units of white.
+    """
+    total = np.zeros(3)
+    products = np.zeros((3, 3))
+    count = 0
+    for image in images:
+        if image.shape[-1] != 3:
+            raise DoesNotFitError("it is grey; principal axes of colour need red, green and blue")
+        colours = image.reshape(-1, 3).astype(np.float64) / white
+        total += colours.sum(axis=0)
+        products += colours.T @ colours
+        count += len(colours)
+    if not count:
+        raise DoesNotFitError("there are no training images")
+    mean = total / count
+    values, vectors = np.linalg.eigh(products / count - np.outer(mean, mean))
+    values, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
+    # An eigenvector's sign is arbitrary; fixing it makes a run the same on every machine.
+    largest = np.abs(vectors).argmax(axis=0)
+    return values, vectors * np.sign(vectors[largest, range(3)])
+
+
+def _hwc(shape: Sequence[int]) -> str:
+    """A shape as the language writes it: `C x H x W`."""
+    height, width, channels = shape[-3:]
+    return f"{channels}x{height}x{width}"

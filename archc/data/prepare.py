@@ -1,0 +1,114 @@
+"""From the name of a data set and a recipe to batches, everything checked first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from threading import Event
+
+from typing_extensions import override
+
+from archc.data.ahead import ahead
+from archc.data.dataset import Dataset, Split
+from archc.data.digits import load_digits
+from archc.data.folder import open_folder
+from archc.data.loader import Loader
+from archc.data.pipeline import Named, Pipeline, Statistics, learn
+from archc.data.pixels import Pixels
+from archc.data.transforms import Transform, Where, misplaced
+from archc.diagnostics import Sink, fail
+from archc.errors.data import ChannelsUnsupported, ClassCountDiffers
+
+DIGITS = "digits"
+"""The set that is not a folder; a folder of that name is `./digits`."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A data set that fits a net, ready to give batches."""
+
+    dataset: Dataset
+    train: Loader
+    held_out: Loader
+    statistics: Statistics
+    """What the transforms learned from the training set."""
+
+
+def prepare(
+    source: str,
+    *,
+    shape: tuple[int, int, int],
+    classes: int,
+    augment: tuple[Transform, ...],
+    evaluate: tuple[Transform, ...],
+    batch: int,
+    seed: int,
+    statistics: Statistics | None = None,
+) -> Prepared:
+    """Open a data set and fit it to a net with input `shape` (C, H, W) and `classes`.
+
+    Checks run from the cheap to the dear: the recipe, the folder, one image of each split
+    through all its steps; only then are the training images read for what the transforms
+    learn. `statistics` of an earlier run are used as they are. Raises `DiagnosticError`
+    (E07).
+    """
+    pipelines: dict[Where, tuple[Transform, ...]] = {"augment": augment, "evaluate": evaluate}
+    sink = Sink()
+    for where, steps in pipelines.items():
+        for step in steps:
+            if fault := misplaced(step, where):
+                sink.add(fault)
+    sink.raise_if_failed()
+    channels = shape[0]
+    if channels not in (1, 3):
+        fail(ChannelsUnsupported(channels=channels))
+    dataset = load_digits(channels) if source == DIGITS else open_folder(source, channels)
+    if len(dataset.classes) != classes:
+        fail(ClassCountDiffers(data=source, has=len(dataset.classes), net=classes))
+
+    def loaders(known: Statistics, train: Split, held_out: Split) -> tuple[Loader, Loader]:
+        augmented = Pipeline("augment", augment, known, channels)
+        evaluated = Pipeline("evaluate", evaluate, known, channels)
+        return (
+            Loader(train, augmented, shape, batch=batch, seed=seed),
+            Loader(held_out, evaluated, shape, batch=batch, seed=seed),
+        )
+
+    first = _First(dataset.train), _First(dataset.held_out)
+    trial = statistics or learn(pipelines, first[0].named, channels)
+    for loader in loaders(trial, *first):
+        loader.sample(0, 0)
+    if statistics is None:
+        statistics = learn(pipelines, partial(_images, dataset.train), channels)
+    return Prepared(dataset, *loaders(statistics, dataset.train, dataset.held_out), statistics)
+
+
+class _First(Split):
+    """The first image of a split alone, to try a recipe on."""
+
+    in_memory = False
+
+    def __init__(self, split: Split) -> None:
+        self.labels = split.labels[:1]
+        self._image = split.image(0)
+        self._name = split.name(0)
+
+    @override
+    def image(self, index: int) -> Pixels:
+        return self._image
+
+    @override
+    def name(self, index: int) -> str:
+        return self._name
+
+
+def _images(split: Split) -> Named:
+    """Every image with its name, in order; files are decoded ahead."""
+    if split.in_memory:
+        return split.named()
+
+    def reader(index: int) -> Callable[[Event], tuple[str, Pixels]]:
+        return lambda _: (split.name(index), split.image(index))
+
+    return ahead(reader(i) for i in range(len(split)))

@@ -1,0 +1,330 @@
+"""What a recipe's `augment { }` and `evaluate { }` are made of.
+
+An image is float32, `(H, W, C)`, its pixels 0..255 as the file holds them; after
+`ten_crop` it is `(views, H, W, C)`. Transforms act on the last three axes.
+
+This module knows what each transform means; the arithmetic on pixels is in
+`archc.data.pixels`, loaded on first use so that commands that only read a spec pay
+for neither NumPy nor Pillow.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, cast
+
+from pydantic import Field
+from typing_extensions import override
+
+from archc.form import Form
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from archc.diagnostics import Diagnostic
+
+    Pixels = NDArray[np.float32]
+    Learned = Mapping[str, NDArray[np.float64]]
+
+Where = Literal["augment", "evaluate"]
+
+MAX_SIDE = 4096
+"""The largest side a recipe may ask for: a spec is untrusted and this bounds its memory."""
+
+Side = Annotated[int, Field(gt=0, le=MAX_SIDE)]
+Size = Side | tuple[Side, Side]
+"""One side for a square, or (height, width)."""
+
+Positive = Annotated[float, Field(gt=0)]
+
+
+class DoesNotFitError(Exception):
+    """An image that a transform cannot take; the text says why. Pipelines add the file."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a transform is given besides the image."""
+
+    rng: np.random.Generator
+    """The image's own source of chance: seeded by (seed, epoch, index of the image)."""
+
+    learned: Learned
+    """What the transform learned from the training set."""
+
+    white: tuple[float, ...]
+    """How far black is from white at this point, a channel: 255 until something scales."""
+
+
+class Transform(Form, ABC):
+    """One step from an image file to the net's input."""
+
+    random: ClassVar[bool] = False
+    """Draws: differs from epoch to epoch."""
+
+    many: ClassVar[bool] = False
+    """Gives several views of an image."""
+
+    pointwise: ClassVar[bool] = False
+    """Changes the values of pixels in a fixed way: what is learned later depends on it."""
+
+    @abstractmethod
+    def apply(self, image: Pixels, given: Given) -> Pixels:
+        """The image, transformed. Raises `DoesNotFitError`. Never writes into its argument."""
+
+    def white(self, white: tuple[float, ...]) -> tuple[float, ...]:
+        """How far black is from white after this, a channel."""
+        return white
+
+    def __str__(self) -> str:
+        return spell(self)
+
+
+class LearningTransform(Transform):
+    """A transform that learns something from the training set first."""
+
+    @abstractmethod
+    def learn(self, images: Iterable[Pixels], white: tuple[float, ...]) -> Learned:
+        """What it must know of the training images, as they reach it. Raises `DoesNotFitError`."""
+
+
+class Resize(Transform):
+    """Scales by bilinear interpolation, antialiased when it shrinks.
+
+    One number is the length of the *shorter side*, the aspect kept (AlexNet, section 2);
+    a pair is the exact height and width.
+    """
+
+    word = "resize"
+    size: Size
+
+    @override
+    def apply(self, image: Pixels, given: Given) -> Pixels:
+        from archc.data import pixels
+
+        return pixels.resize(image, self.size)
+
+
+class CenterCrop(Transform):
+    """The middle of the image (AlexNet, section 2); an odd remainder goes right and down."""
+
+    word = "center_crop"
+    size: Size
+
+    @override
+    def apply(self, image: Pixels, given: Given) -> Pixels:
+        from archc.data import pixels
+
+        return pixels.center_crop(image, self.size)
+
+
+class RandomCrop(Transform):
+    """A piece from anywhere in the image, every place equally likely (AlexNet, section 4.1).
+
+    `pad` zeros are put on all four sides first.
+    """
+
+    word = "random_crop"
+    random = True
+    size: Size
+    pad: Annotated[int, Field(ge=0, le=MAX_SIDE)] = 0
+
+    @override
+    def apply(self, image: Pixels, given: Given) -> Pixels:
+        from archc.data import pixels
+
+        return pixels.random_crop(image, self.size, self.pad, given.rng)
+
+
+class Flip(Transform):
+    """Mirrors left and right, in half of the cases (AlexNet, section 4.1)."""
+
+    word = "flip"
+    random = True
+
+    @override
+    def apply(self, image: Pixels, given: Given) -> Pixels:
+        return image[..., ::-1, :] if given.rng.random() < 0.5 else image
+
+
+class Shift(Transform):
+    """Moves the image by up to `pixels` up, down, left and right; the strip laid bare is zero.
+
+    Zero is black on raw pixels and the mean after `subtract_mean`. Every whole number
+    of pixels is equally likely.
+    """
+
+    word = "shift"
+    random = True
+    pixels: Annotated[int, Field(ge=0, le=MAX_SIDE)]
+
+    @override
+    def apply(self, image: Pixels, given: Given) -> Pixels:
+        from archc.data import pixels
+
+        return pixels.random_crop(image, image.shape[-3:-1], self.pixels, given.rng)
+
+
+class SubtractMean(LearningTransform):
+    """Subtracts the training set's mean: of every pixel (AlexNet, section 2) or of every
+    channel (VGG, section 2.1).
+
+    The mean is taken over the training images after the steps before this one, the random
+    ones left out. So `per = pixel` belongs before a random crop, as in AlexNet.
+    """
+
+    word = "subtract_mean"
+    pointwise = True
+    per: Literal["pixel", "channel"] = "pixel"
+
+    @override
+    def learn(self, images: Iterable[Pixels], white: tuple[float, ...]) -> Learned:
+        from archc.data import pixels
+
+        mean = pixels.mean_pixel if self.per == "pixel" else pixels.mean_channel
+        return {"mean": mean(images)}
+
+    @override
+    def apply(self, image: Pixels, given: Given) -> Pixels:
+        from archc.data import pixels
+
+        return pixels.subtract(image, given.learned["mean"])
+
+
+class PcaColor(LearningTransform):
+    """Shifts an image's colour along the principal axes of the training set's colours
+    (AlexNet, section 4.1): adds `[p1 p2 p3] [a1 l1, a2 l2, a3 l3]` to every pixel, `p` and
+    `l` the eigenvectors and eigenvalues of the RGB covariance, `a ~ N(0, std)` once an image.
+
+    The eigenvalues are those of pixels in 0..1 (0.2175, 0.0188, 0.0045 on ImageNet) and the
+    shift is in the scale of the pixels in use, so its place in the recipe changes nothing.
+    """
+
+    word = "pca_color"
+    random = True
+    std: Positive = 0.1
+
+    @override
+    def learn(self, images: Iterable[Pixels], white: tuple[float, ...]) -> Learned:
+        from archc.data import pixels
+
+        values, vectors = pixels.colour_axes(images, white)
+        return {"eigenvalues": values, "eigenvectors": vectors}
+
+    @override
+    def apply(self, image: Pixels, given: Given) -> Pixels:
+        from archc.data import pixels
+
+        alpha = given.rng.normal(0.0, self.std, 3)
+        learned = given.learned
+        shift = learned["eigenvectors"] @ (alpha * learned["eigenvalues"])
+        return pixels.add_colour(image, shift * given.white)
+
+
+class Scale(Transform):
+    """Multiplies every pixel: `scale(1/255)` takes them to 0..1."""
+
+    word = "scale"
+    pointwise = True
+    factor: Positive
+
+    @override
+    def apply(self, image: Pixels, given: Given) -> Pixels:
+        return image * self.factor
+
+    @override
+    def white(self, white: tuple[float, ...]) -> tuple[float, ...]:
+        return tuple(level * self.factor for level in white)
+
+
+class Normalize(Transform):
+    """`(pixel - mean) / std`, one number for all channels or one a channel.
+
+    In the scale of the pixels in use: 0..255 unless `scale` came before.
+    """
+
+    word = "normalize"
+    pointwise = True
+    mean: float | tuple[float, ...]
+    std: Positive | tuple[Positive, ...]
+
+    @override
+    def apply(self, image: Pixels, given: Given) -> Pixels:
+        from archc.data import pixels
+
+        return pixels.normalize(image, self.mean, self.std)
+
+    @override
+    def white(self, white: tuple[float, ...]) -> tuple[float, ...]:
+        std = self.std if isinstance(self.std, tuple) else (self.std,) * len(white)
+        # A wrong number of values is refused by `apply`, which knows the image.
+        return tuple(level / s for level, s in zip(white, std, strict=False))
+
+
+class TenCrop(Transform):
+    """Ten views: the four corners and the centre, then the mirror of each.
+
+    The net's ten softmax outputs are averaged (AlexNet, section 4.1). For evaluation only.
+    """
+
+    word = "ten_crop"
+    many = True
+    size: Size
+
+    @override
+    def apply(self, image: Pixels, given: Given) -> Pixels:
+        from archc.data import pixels
+
+        return pixels.ten_crop(image, self.size)
+
+
+TRANSFORMS: dict[str, type[Transform]] = {
+    form.word: form
+    for form in (
+        Resize,
+        CenterCrop,
+        RandomCrop,
+        Flip,
+        Shift,
+        SubtractMean,
+        PcaColor,
+        Scale,
+        Normalize,
+        TenCrop,
+    )
+}
+"""Every transform, by the name that specs use."""
+
+
+def misplaced(transform: Transform, where: Where) -> Diagnostic | None:
+    """What is wrong with a transform in `augment { }` or `evaluate { }`, if anything."""
+    # Loaded here: a spec without this fault does not pay for the whole family of errors.
+    from archc.errors.data import RandomInEvaluate, ViewsInAugment
+
+    if where == "evaluate" and transform.random:
+        return RandomInEvaluate(transform=transform.word)
+    if where == "augment" and transform.many:
+        return ViewsInAugment(transform=transform.word)
+    return None
+
+
+def spell(form: Form) -> str:
+    """A form as a spec writes it, every argument by name: `random_crop(size = 32, pad = 4)`."""
+    arguments = ", ".join(
+        f"{name} = {_value(value)}"
+        for name in type(form).model_fields
+        if (value := getattr(form, name)) is not None
+    )
+    return f"{form.word}({arguments})" if arguments else form.word
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        items = cast("tuple[object, ...]", value)
+        return f"[{', '.join(_value(item) for item in items)}]"
+    return str(value)

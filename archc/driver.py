@@ -1,0 +1,48 @@
+"""The line from text to program, as one reads it.
+
+Source --parse--> Syntax --elaborate--> Graph --passes--> Graph --emit--> Program
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from archc.claims import check_claims
+from archc.elaborate import elaborate
+from archc.evaluate import Environment, Value, evaluate
+from archc.ir import Graph
+from archc.library import find
+from archc.parse import parse, parse_expression
+from archc.source import Source
+
+if TYPE_CHECKING:
+    from archc.backend import Program
+
+
+def check(source: Source, settings: Mapping[str, Value] | None = None) -> Graph:
+    """A spec's graph with its claims checked. Raises `DiagnosticError`."""
+    graph = elaborate(parse(source), settings)
+    check_claims(graph)
+    return graph
+
+
+def load(spec: str, settings: Mapping[str, str] | None = None) -> Graph:
+    """The graph of a spec by path or name, net parameters set from text (`classes`: `10`)."""
+    values = {name: setting(name, text) for name, text in (settings or {}).items()}
+    return check(find(spec), values)
+
+
+def setting(name: str, text: str) -> Value:
+    """The value of a parameter set from outside. Raises `DiagnosticError`."""
+    source = Source(f"--set {name}", text)
+    return evaluate(parse_expression(source), Environment())
+
+
+def compile_graph(graph: Graph, backend_name: str, *, heads: bool = True) -> Program:
+    """The standalone program of a graph; without its aux heads where `heads` is false."""
+    from archc.backend import backend
+    from archc.passes import MergeTowers, StripHeads, run
+
+    passes = [MergeTowers()] if heads else [StripHeads(), MergeTowers()]
+    return backend(backend_name).emit(run(passes, graph))

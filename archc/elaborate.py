@@ -1,0 +1,585 @@
+"""Syntax -> Graph: names, blocks, parameters and shapes, worked out in one walk.
+
+A fault is reported where it is and poisons what depends on it, so that the walk goes on
+and finds the next independent one, but none that only follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Annotated, ClassVar, TypeVar
+
+from pydantic import Field
+
+from archc import syntax
+from archc.binding import Bound, bind
+from archc.diagnostics import Diagnostic, DiagnosticError, Label, Sink
+from archc.elaborate_recipe import elaborate_recipe
+from archc.errors import names as errors
+from archc.errors.shapes import BranchesDiffer, TooLarge
+from archc.errors.text import NotYet, ReservedName
+from archc.evaluate import Environment, PoisonedError, Value, evaluate
+from archc.form import Form
+from archc.ir import Assumption, Graph, Head, Node, Scope, Stage
+from archc.ops import OPS
+from archc.ops.activation import Softmax
+from archc.ops.base import Op, OpError, Shape, elements, pair, written
+from archc.ops.conv import Conv
+from archc.ops.merge import Concat
+from archc.ops.pool import Pool
+from archc.source import Source, Span
+
+MAX_NODES = 100_000
+"""The largest net that is expanded, in layers."""
+
+MAX_STEPS = 300_000
+"""How many items an expansion may visit: blocks of blocks that hold nothing end here."""
+
+MAX_NESTING = 60
+"""How deep blocks may call blocks."""
+
+MAX_ELEMENTS = 2**40
+"""The largest map, in elements."""
+
+F = TypeVar("F", bound=Form)
+
+
+class Towers(Form):
+    """`towers(n) { ... }`: n copies with weights of their own, side by side (AlexNet, Fig. 2)."""
+
+    word: ClassVar[str] = "towers"
+    n: Annotated[int, Field(ge=2, le=1024)]
+
+
+class Aux(Form):
+    """`aux(weight) { ... }`: a side branch with a loss of its own (GoogLeNet, Section 5)."""
+
+    word: ClassVar[str] = "aux"
+    weight: Annotated[float, Field(gt=0)]
+
+
+STRUCTURES = ("input", "concat", "towers", "aux")
+_NOT_YET = frozenset({"add", "mul", "skip", "from", "repeat", "if", "else", "defaults", "after"})
+
+
+@dataclass(frozen=True)
+class _Cursor:
+    """Where the chain stands: its last node (None: poisoned), read whole by towers or not."""
+
+    node: int | None
+    whole: bool = True
+
+
+_POISON = _Cursor(None)
+
+
+@dataclass
+class _Place:
+    """A scope while it is being filled."""
+
+    scope: Scope
+    env: Environment
+    towers: int = 1
+    counts: dict[str, int] = field(default_factory=dict[str, int])
+    names: dict[str, Span] = field(default_factory=dict[str, Span])
+
+
+def elaborate(file: syntax.File, settings: Mapping[str, Value] | None = None) -> Graph:
+    """The graph of a file's net, its parameters overridden by `settings`.
+
+    Raises `DiagnosticError` with every independent fault, up to twenty.
+    """
+    return _Elaborator(file).net(settings or {})
+
+
+class _Elaborator:
+    def __init__(self, file: syntax.File) -> None:
+        self.file = file
+        self.source: Source = file.span.source
+        self.sink = Sink()
+        self.nodes: list[Node] = []
+        self.stages: list[Stage] = []
+        self.heads: list[Head] = []
+        self.assumed: list[Assumption] = []
+        self.steps = 0
+        self.calls: list[str] = []
+        self.blocks: dict[str, syntax.Block] = {}
+
+    # Declarations --------------------------------------------------------------------
+
+    def net(self, settings: Mapping[str, Value]) -> Graph:
+        if len(self.file.nets) != 1:
+            nets = tuple(net.name.text for net in self.file.nets)
+            span = self.file.nets[1].name.span if nets else None
+            fault = errors.NoSingleNet(file=self.source.name, nets=nets, span=span)
+            raise DiagnosticError([fault])
+        self._declare_blocks()
+        net = self.file.nets[0]
+        values = self._net_parameters(net, settings)
+        scope = Scope("net", net.name.text, net, values.values, {}, None, net.name.span)
+        place = _Place(scope, values)
+        cursor = self._input(net, place)
+        cursor = self._items(net.items[1:], cursor, place)
+        if len(self.nodes) == 1 and not self.sink.failed:
+            problem = "this net has no layers"
+            self._report(errors.BadInput(problem=problem, span=net.name.span), scope)
+        recipe = elaborate_recipe(net, values, self.nodes, self.stages, self.sink, self.assumed)
+        self.sink.raise_if_failed()
+        return Graph(
+            name=net.name.text,
+            doc=net.doc,
+            source=self.source,
+            net=net,
+            scope=scope,
+            nodes=tuple(self.nodes),
+            output=cursor.node or 0,
+            stages=tuple(self.stages),
+            heads=tuple(self.heads),
+            recipe=recipe,
+            assumed=tuple(self.assumed),
+            altered=dict(settings),
+        )
+
+    def _declare_blocks(self) -> None:
+        for block in self.file.blocks:
+            name = block.name.text
+            if name in self.blocks:
+                first = self.blocks[name].name.span
+                self.sink.add(
+                    errors.RepeatedName(name=name, kind="block", first=first, span=block.name.span)
+                )
+            elif name.lower() in OPS or name in STRUCTURES:
+                problem = "is the name of an op, so no block can have it"
+                self.sink.add(
+                    errors.MisplacedStructure(name=f"'{name}'", rule=problem, span=block.name.span)
+                )
+            else:
+                self.blocks[name] = block
+            self._check_params(block.params)
+
+    def _check_params(self, params: Sequence[syntax.Param]) -> None:
+        seen: dict[str, Span] = {}
+        for param in params:
+            if param.name.text in seen:
+                self.sink.add(
+                    errors.RepeatedName(
+                        name=param.name.text,
+                        kind="parameter",
+                        first=seen[param.name.text],
+                        span=param.name.span,
+                    )
+                )
+            seen.setdefault(param.name.text, param.name.span)
+
+    def _net_parameters(self, net: syntax.Net, settings: Mapping[str, Value]) -> Environment:
+        self._check_params(net.params)
+        known = tuple(param.name.text for param in net.params)
+        for name in settings:
+            if name not in known:
+                self.sink.add(errors.UnknownParameter(net=net.name.text, name=name, known=known))
+        values: dict[str, Value] = {}
+        poisoned: set[str] = set()
+        for param in net.params:
+            name = param.name.text
+            if name in settings:
+                values[name] = settings[name]
+            elif param.default is None:
+                poisoned.add(name)
+                self.sink.add(errors.NoValue(net=net.name.text, name=name, span=param.name.span))
+            else:
+                try:
+                    values[name] = evaluate(param.default, Environment(dict(values)))
+                except (DiagnosticError, PoisonedError) as error:
+                    poisoned.add(name)
+                    if isinstance(error, DiagnosticError):
+                        self.sink.extend(error)
+        return Environment(values, poisoned=frozenset(poisoned))
+
+    def _input(self, net: syntax.Net, place: _Place) -> _Cursor:
+        first = net.items[0] if net.items else None
+        shape: Shape = (0, 0, 0)
+        if first is None or first.name is None or first.name.text != "input":
+            span = net.name.span if first is None else first.span
+            problem = f"the net {net.name.text} does not begin with its input"
+            self._report(errors.BadInput(problem=problem, span=span), place.scope)
+            if first is not None:
+                self._items([first], _POISON, place)
+            return _POISON
+        fault = ""
+        try:
+            value = evaluate(first.args[0].value, place.env) if len(first.args) == 1 else None
+            if isinstance(value, tuple) and len(value) == 3:
+                c, h, w = value
+                if isinstance(c, int) and isinstance(h, int) and isinstance(w, int):
+                    shape = (c, h, w)
+            if min(shape) < 1 or elements(shape) > MAX_ELEMENTS:
+                fault = "an input is three sizes above 0: channels x height x width"
+        except PoisonedError:
+            return _POISON
+        except DiagnosticError as error:
+            self._report_all(error, place.scope)
+            return _POISON
+        if fault or first.label is not None or first.body is not None:
+            problem = fault or "an input takes neither label nor braces"
+            self._report(errors.BadInput(problem=problem, span=first.span), place.scope)
+            return _POISON
+        self.nodes.append(Node("input", None, (), shape, place.scope, first.span))
+        place.names["input"] = first.span
+        return _Cursor(0)
+
+    # Chains --------------------------------------------------------------------------
+
+    def _items(self, items: Sequence[syntax.Item], cursor: _Cursor, place: _Place) -> _Cursor:
+        for item in items:
+            self.steps += 1
+            if self.steps > MAX_STEPS:
+                self._too_large("an expansion", self.steps, MAX_STEPS, item, place)
+            cursor = self._item(item, cursor, place)
+        return cursor
+
+    def _item(self, item: syntax.Item, cursor: _Cursor, place: _Place) -> _Cursor:
+        for arg in item.args:
+            self._assume(item, arg)
+        if item.name is None:
+            return self._group(item, cursor, place)
+        word = item.name.text
+        if word == "concat":
+            return self._concat(item, cursor, place)
+        if word == "towers":
+            return self._towers(item, cursor, place)
+        if word == "aux":
+            return self._aux(item, cursor, place)
+        if word in self.blocks:
+            return self._call(item, self.blocks[word], cursor, place)
+        if word.lower() in OPS:
+            if item.body is not None:
+                self._wrong_body(item, "takes no braces", "", place)
+            return self._op(item, OPS[word.lower()], (cursor,), place)
+        if word == "input":
+            problem = "the input stands once, at the beginning of the net"
+            self._report(errors.BadInput(problem=problem, span=item.span), place.scope)
+        elif word in _NOT_YET:
+            self._report(NotYet(word=word, span=item.name.span), place.scope)
+        elif word in syntax.RESERVED:
+            role = "the name of an op or a block"
+            self._report(ReservedName(word=word, role=role, span=item.name.span), place.scope)
+        else:
+            known = (*OPS, *self.blocks, "towers", "aux")
+            fault = errors.UnknownForm(
+                name=word, kind="op or block", known=known, span=item.name.span
+            )
+            self._report(fault, place.scope)
+        return _POISON
+
+    def _assume(self, item: syntax.Item, arg: syntax.Arg) -> None:
+        if arg.assumed is not None:
+            name = item.name.text if item.name else ""
+            what = f"{name} {arg.name.text if arg.name else arg.value.span.text}".strip()
+            assumption = Assumption(what, arg.assumed.value, arg.span)
+            if assumption not in self.assumed:
+                self.assumed.append(assumption)
+
+    def _group(self, item: syntax.Item, cursor: _Cursor, place: _Place) -> _Cursor:
+        first = len(self.nodes)
+        name = self._name(item, "group", place)
+        if not isinstance(item.body, syntax.Chain):
+            self._wrong_body(item, "holds a chain, not branches", "concat { | ... | ... }", place)
+            return _POISON
+        cursor = self._items(item.body.items, cursor, place)
+        self._stage(name, first, item, place)
+        return cursor
+
+    def _concat(self, item: syntax.Item, cursor: _Cursor, place: _Place) -> _Cursor:
+        if not isinstance(item.body, syntax.Branches):
+            example = "concat { | conv(1, 1, 64) relu | conv(3, 1, 64, pad=same) relu }"
+            self._wrong_body(item, "joins branches", example, place)
+            return _POISON
+        ends: list[_Cursor] = []
+        starts: list[int] = []
+        for branch in item.body.branches:
+            starts.append(len(self.nodes))
+            if not branch.items:
+                fault = errors.WrongBody(name="this branch", rule="is empty", span=branch.span)
+                self._report(fault, place.scope)
+            ends.append(self._items(branch.items, cursor, place))
+        return self._op(item, Concat, ends, place, starts)
+
+    def _towers(self, item: syntax.Item, cursor: _Cursor, place: _Place) -> _Cursor:
+        if not isinstance(item.body, syntax.Chain) or not item.body.items:
+            example = "towers(2) { conv(11, 4, 48) relu }"
+            self._wrong_body(item, "holds a chain of ops", example, place)
+            return _POISON
+        if place.towers > 1:
+            rule = "cannot stand inside towers"
+            fault = errors.MisplacedStructure(name="towers", rule=rule, span=item.span)
+            self._report(fault, place.scope)
+            return _POISON
+        bound = self._bind(Towers, item, cursor, place)
+        if bound is None:
+            return _POISON
+        first = len(self.nodes)
+        if item.label is not None:
+            self._name(item, "towers", place)
+        place.towers = bound.form.n
+        end = self._items(item.body.items, replace(cursor, whole=True), place)
+        place.towers = 1
+        if item.label is not None:
+            self._stage(item.label.text, first, item, place)
+        # At the closing brace the maps of all towers are one map.
+        return replace(end, whole=True)
+
+    def _aux(self, item: syntax.Item, cursor: _Cursor, place: _Place) -> _Cursor:
+        if not isinstance(item.body, syntax.Chain) or not item.body.items:
+            example = "aux(weight = 0.3) { fc(classes) softmax }"
+            self._wrong_body(item, "holds a chain that ends in softmax", example, place)
+            return cursor
+        if place.towers > 1 or place.scope.kind != "net":
+            rule = "stands in the body of a net, outside of towers and blocks"
+            fault = errors.MisplacedStructure(name="aux", rule=rule, span=item.span)
+            self._report(fault, place.scope)
+            return cursor
+        bound = self._bind(Aux, item, cursor, place)
+        name = self._name(item, "aux", place)
+        scope = Scope("aux", name, item, {}, {}, place.scope, item.span)
+        first = len(self.nodes)
+        end = self._items(item.body.items, cursor, _Place(scope, place.env))
+        self._stage(name, first, item, place)
+        if bound is not None and cursor.node is not None and end.node is not None:
+            last = self.nodes[end.node]
+            if end.node < first or not isinstance(last.op, Softmax):
+                rule = "ends in softmax, from which its loss is made"
+                self._wrong_body(item, rule, "aux(weight = 0.3) { ... softmax }", place)
+            else:
+                self.heads.append(Head(scope, cursor.node, end.node, bound.form.weight))
+        return cursor
+
+    def _call(
+        self, item: syntax.Item, block: syntax.Block, cursor: _Cursor, place: _Place
+    ) -> _Cursor:
+        name = block.name.text
+        if item.body is not None:
+            self._wrong_body(item, "is a block: it takes arguments, no braces", "", place)
+        if name in self.calls:
+            fault = errors.RecursiveBlock(name=name, span=item.span)
+            self._report(fault, place.scope)
+            return _POISON
+        if len(self.calls) == MAX_NESTING:
+            self._too_large("a nesting of blocks", MAX_NESTING + 1, MAX_NESTING, item, place)
+        env, exprs = self._arguments(item, block, cursor, place)
+        instance = self._name(item, name, place)
+        scope = Scope("block", instance, block, env.values, exprs, place.scope, item.span)
+        first = len(self.nodes)
+        self.calls.append(name)
+        end = self._items(block.items, cursor, _Place(scope, env, place.towers))
+        self.calls.pop()
+        self._stage(instance, first, item, place)
+        return end
+
+    def _arguments(
+        self, item: syntax.Item, block: syntax.Block, cursor: _Cursor, place: _Place
+    ) -> tuple[Environment, dict[str, syntax.Expr]]:
+        """The values of a block's parameters, and the expressions they came from."""
+        form = block.name.text
+        params = [param.name.text for param in block.params]
+        given: dict[str, syntax.Arg] = {}
+        signature = f"{form}({', '.join(params)})"
+        for position, arg in enumerate(item.args):
+            if arg.name is None and position >= len(params):
+                fault: Diagnostic = errors.TooManyArguments(
+                    form=form, signature=signature, span=arg.span
+                )
+                self._report(fault, place.scope)
+                break
+            name = params[position] if arg.name is None else arg.name.text
+            if name not in params:
+                fault = errors.UnknownArgument(
+                    form=form, name=name, known=tuple(params), span=arg.span
+                )
+                self._report(fault, place.scope)
+            elif name in given:
+                fault = errors.RepeatedArgument(
+                    form=form, name=name, first=given[name].span, span=arg.span
+                )
+                self._report(fault, place.scope)
+            else:
+                given[name] = arg
+        missing = tuple(
+            p.name.text for p in block.params if p.default is None and p.name.text not in given
+        )
+        if missing:
+            fault = errors.MissingArgument(
+                form=form, missing=missing, signature=signature, span=item.span
+            )
+            self._report(fault, place.scope)
+        here = place.env.at(self._channels(cursor, place))
+        values: dict[str, Value] = {}
+        exprs: dict[str, syntax.Expr] = {}
+        poisoned: set[str] = set(missing)
+        for param in block.params:
+            name = param.name.text
+            if name in missing:
+                continue
+            try:
+                if name in given:
+                    exprs[name] = given[name].value
+                    values[name] = evaluate(given[name].value, here)
+                elif param.default is not None:
+                    # A default may use the parameters before it, and `in` at the call.
+                    before = Environment(dict(values), here.channels, frozenset(poisoned))
+                    values[name] = evaluate(param.default, before)
+            except PoisonedError:
+                poisoned.add(name)
+            except DiagnosticError as error:
+                poisoned.add(name)
+                self._report_all(error, place.scope)
+        return Environment(values, poisoned=frozenset(poisoned)), exprs
+
+    # Ops -----------------------------------------------------------------------------
+
+    def _op(
+        self,
+        item: syntax.Item,
+        op_type: type[Op],
+        cursors: Sequence[_Cursor],
+        place: _Place,
+        starts: Sequence[int] = (),
+    ) -> _Cursor:
+        """Add a node. Its name is taken even where it is at fault: later ones keep theirs."""
+        name = self._name(item, op_type.word, place)
+        bound = self._bind(op_type, item, cursors[0], place)
+        inputs = [cursor.node for cursor in cursors if cursor.node is not None]
+        if bound is None or len(inputs) < len(cursors):
+            return _POISON
+        if len(self.nodes) >= MAX_NODES:
+            self._too_large("a net", MAX_NODES + 1, MAX_NODES, item, place)
+        shared = place.towers > 1 and all(cursor.whole for cursor in cursors)
+        shapes = [self._each(cursor, place) for cursor in cursors]
+        try:
+            each = bound.form.shape(shapes)
+        except OpError as fault:
+            diagnostic = replace(fault.diagnostic, span=bound.span(fault.field, item.span))
+            if isinstance(diagnostic, BranchesDiffer):
+                diagnostic = self._branches_differ(diagnostic, item, shapes, starts)
+            self._report(diagnostic, place.scope)
+            return _POISON
+        if elements(each) * place.towers > MAX_ELEMENTS:
+            self._too_large("a map", elements(each) * place.towers, MAX_ELEMENTS, item, place)
+        node = Node(
+            name,
+            bound.form,
+            tuple(inputs),
+            each,
+            place.scope,
+            item.span,
+            place.towers,
+            shared,
+            {field: arg.value for field, arg in bound.given.items()},
+        )
+        self.nodes.append(node)
+        if isinstance(item.body, syntax.Branches) and item.label is not None:
+            self._stage(name, starts[0], item, place)
+        return _Cursor(len(self.nodes) - 1, whole=place.towers == 1)
+
+    def _branches_differ(
+        self,
+        fault: BranchesDiffer,
+        item: syntax.Item,
+        shapes: Sequence[Shape],
+        starts: Sequence[int],
+    ) -> BranchesDiffer:
+        """The same fault, pointing at the branch that is unlike the most."""
+        branches = item.body.branches if isinstance(item.body, syntax.Branches) else ()
+        sizes = [shape[1:] for shape in shapes]
+        usual = max(sizes, key=sizes.count)
+        odd = next(i for i, size in enumerate(sizes) if size != usual)
+        other = sizes.index(usual)
+
+        def place_of(i: int) -> Span:
+            items = branches[i].items
+            return items[0].span.to(items[-1].span)
+
+        fix = ""
+        end = starts[odd + 1] if odd + 1 < len(starts) else len(self.nodes)
+        shrinking = [
+            node
+            for node in self.nodes[starts[odd] : end]
+            if node.each[1:] != self.nodes[node.inputs[0]].each[1:]
+        ]
+        if len(shrinking) == 1 and isinstance(shrinking[0].op, Conv | Pool):
+            op = shrinking[0].op
+            kernel = pair(op.kernel)
+            before = self.nodes[shrinking[0].inputs[0]].each[1:]
+            if before == usual and kernel[0] % 2 and kernel[1] % 2:
+                size = kernel[0] if kernel[0] == kernel[1] else written(kernel)
+                out = f", {op.out}" if isinstance(op, Conv) else ""
+                fix = f"{op.word}({size}, 1{out}, pad=same) keeps {written(usual)}"
+        label = Label(place_of(other), f"this branch is {written(usual)}")
+        return replace(fault, shape=shapes[odd], branches=(label,), fix=fix, span=place_of(odd))
+
+    def _bind(
+        self, form: type[F], item: syntax.Item, cursor: _Cursor, place: _Place
+    ) -> Bound[F] | None:
+        """The form with the item's arguments, or None where a fault was reported."""
+        env = place.env.at(self._channels(cursor, place))
+        whole = item.span if item.name is None else item.name.span
+        if item.body is None:
+            whole = item.span
+        try:
+            return bind(form, item.args, env, whole)
+        except PoisonedError:
+            return None
+        except DiagnosticError as error:
+            self._report_all(error, place.scope)
+            return None
+
+    def _each(self, cursor: _Cursor, place: _Place) -> Shape:
+        """The shape that one copy of an op reads at the cursor."""
+        node = self.nodes[cursor.node or 0]
+        return node.output if cursor.whole else node.each
+
+    def _channels(self, cursor: _Cursor, place: _Place) -> int | None:
+        return None if cursor.node is None else self._each(cursor, place)[0]
+
+    # Names, stages, faults -----------------------------------------------------------
+
+    def _name(self, item: syntax.Item, word: str, place: _Place) -> str:
+        """An item's name within its scope: its label, or its word and counter."""
+        place.counts[word] = place.counts.get(word, 0) + 1
+        if item.label is not None:
+            name, span = item.label.text, item.label.span
+        else:
+            separator = "_" if word[-1].isdigit() else ""
+            name, span = f"{word}{separator}{place.counts[word]}", item.span
+        if name in place.names:
+            kind = "label" if item.label is not None else "name"
+            fault = errors.RepeatedName(name=name, kind=kind, first=place.names[name], span=span)
+            self._report(fault, place.scope)
+        place.names.setdefault(name, span)
+        return name
+
+    def _stage(self, name: str, first: int, item: syntax.Item, place: _Place) -> None:
+        last = len(self.nodes) - 1
+        if last >= first:
+            path = f"{place.scope.path}{name}"
+            self.stages.append(Stage(path, first, last, item.span, item.label is not None))
+
+    def _wrong_body(self, item: syntax.Item, rule: str, example: str, place: _Place) -> None:
+        span = item.body.span if item.body is not None else item.span
+        name = f"'{item.name.text}'" if item.name else "a group"
+        fault = errors.WrongBody(name=name, rule=rule, example=example, span=span)
+        self._report(fault, place.scope)
+
+    def _too_large(
+        self, what: str, count: int, limit: int, item: syntax.Item, place: _Place
+    ) -> None:
+        """Give up: an expansion without bound would bury every other fault."""
+        self._report(TooLarge(what=what, count=count, limit=limit, span=item.span), place.scope)
+        self.sink.raise_if_failed()
+
+    def _report(self, fault: Diagnostic, scope: Scope) -> None:
+        self.sink.add(replace(fault, trace=scope.trace))
+
+    def _report_all(self, error: DiagnosticError, scope: Scope) -> None:
+        for fault in error.diagnostics:
+            self._report(fault, scope)

@@ -1,0 +1,270 @@
+"""The recipe of a net: its clauses bound to the recipe's model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from archc import syntax
+from archc.binding import bind
+from archc.data.transforms import Where, misplaced
+from archc.diagnostics import Diagnostic, DiagnosticError, Sink
+from archc.errors import recipes as errors
+from archc.errors.names import UnknownForm
+from archc.evaluate import Environment, PoisonedError, Value, evaluate, shown
+from archc.form import Form
+from archc.ir import Assumption, Node, Stage
+from archc.recipe import (
+    INITIALISERS,
+    OPTIMIZERS,
+    SCHEDULES,
+    TRANSFORMS,
+    ConstantValue,
+    Initialiser,
+    InitRule,
+    Recipe,
+    Schedule,
+    Sgd,
+    Transform,
+)
+from archc.source import Span
+
+CLAUSES = ("augment", "evaluate", "init", "optimizer", "schedule", "batch", "epochs")
+F = TypeVar("F", bound=Form)
+
+
+@dataclass
+class _Clauses:
+    """What has been said so far; None is not yet."""
+
+    augment: tuple[Transform, ...] | None = None
+    evaluate: tuple[Transform, ...] | None = None
+    init: tuple[InitRule, ...] | None = None
+    optimizer: Sgd | None = None
+    schedule: Schedule | None = None
+    batch: int | None = None
+    epochs: int | None = None
+
+
+def elaborate_recipe(
+    net: syntax.Net,
+    env: Environment,
+    nodes: Sequence[Node],
+    stages: Sequence[Stage],
+    sink: Sink,
+    assumed: list[Assumption],
+) -> Recipe | None:
+    """A net's recipe, or None where it has none; faults go to the sink."""
+    if not net.recipes:
+        return None
+    for repeated in net.recipes[1:]:
+        fault = errors.RepeatedClause(
+            name="the recipe", first=net.recipes[0].span, span=repeated.span
+        )
+        sink.add(fault)
+    return _RecipeElaborator(env, nodes, stages, sink, assumed).recipe(net.recipes[0])
+
+
+class _RecipeElaborator:
+    def __init__(
+        self,
+        env: Environment,
+        nodes: Sequence[Node],
+        stages: Sequence[Stage],
+        sink: Sink,
+        assumed: list[Assumption],
+    ) -> None:
+        values: dict[str, Value] = dict(env.values)
+        if nodes:
+            # Crops may say `input`, so that another input size keeps the recipe whole.
+            _, h, w = nodes[0].output
+            values["input"] = h if h == w else (h, w)
+        unknown = frozenset[str]() if nodes else frozenset({"input"})
+        self.env = Environment(values, None, env.poisoned | unknown)
+        self.nodes = nodes
+        self.stages = stages
+        self.sink = sink
+        self.assumed = assumed
+
+    def recipe(self, recipe: syntax.Recipe) -> Recipe | None:
+        said: dict[str, Span] = {}
+        found = _Clauses()
+        for clause in recipe.clauses:
+            initial = isinstance(clause, syntax.Initialisation)
+            name = "init" if initial else clause.name.text
+            if name in said:
+                fault = errors.RepeatedClause(name=name, first=said[name], span=clause.span)
+                self.sink.add(fault)
+                continue
+            said[name] = clause.span
+            self._clause(name, clause, found)
+        missing = tuple(name for name in ("optimizer", "batch", "epochs") if name not in said)
+        if missing:
+            self.sink.add(errors.MissingClause(missing=missing, span=recipe.span))
+        if found.optimizer is None or found.batch is None or found.epochs is None:
+            return None
+        kept = {"schedule": found.schedule} if found.schedule is not None else {}
+        return Recipe(
+            batch=found.batch,
+            epochs=found.epochs,
+            augment=found.augment or (),
+            evaluate=found.evaluate or (),
+            init=found.init or (),
+            optimizer=found.optimizer,
+            assumed=tuple((assumption.what, assumption.source) for assumption in self.assumed),
+            **kept,
+        )
+
+    def _clause(self, name: str, clause: syntax.Clause, found: _Clauses) -> None:
+        match clause:
+            case syntax.Initialisation():
+                found.init = tuple(self._rule(rule) for rule in clause.rules)
+            case syntax.Steps() if name == "augment":
+                found.augment = self._steps(clause, "augment")
+            case syntax.Steps() if name == "evaluate":
+                found.evaluate = self._steps(clause, "evaluate")
+            case syntax.Setting():
+                self._setting(name, clause, found)
+            case _:
+                self._wrong(name, clause.name.span)
+
+    def _setting(self, name: str, clause: syntax.Setting, found: _Clauses) -> None:
+        self._assume(f"{name} {clause.value.span.text}", clause.assumed)
+        match name:
+            case "optimizer":
+                found.optimizer = self._form(OPTIMIZERS, "optimizer", clause.value)
+            case "schedule":
+                found.schedule = self._form(SCHEDULES, "schedule", clause.value)
+            case "batch":
+                found.batch = self._count(name, clause.value)
+            case "epochs":
+                found.epochs = self._count(name, clause.value)
+            case _:
+                self._wrong(name, clause.name.span)
+
+    def _wrong(self, name: str, span: Span) -> None:
+        """A clause that is unknown, or said in another clause's manner."""
+        if name not in CLAUSES:
+            self.sink.add(errors.UnknownClause(name=name, known=CLAUSES, span=span))
+            return
+        braces = name in ("augment", "evaluate", "init")
+        rule = "is a list of steps: { ... }" if braces else "is a single value, without braces"
+        self.sink.add(errors.WrongClause(name=name, rule=rule, span=span))
+
+    def _steps(self, clause: syntax.Steps, where: Where) -> tuple[Transform, ...]:
+        steps: list[Transform] = []
+        for item in clause.items:
+            if item.name is None or item.label is not None or item.body is not None:
+                rule = "holds steps such as resize(256), without labels or braces"
+                self.sink.add(errors.WrongClause(name=clause.name.text, rule=rule, span=item.span))
+                continue
+            form = self._bound(TRANSFORMS, "augmentation", item.name, item.args, item.span)
+            if form is None:
+                continue
+            steps.append(form)
+            fault = misplaced(form, where)
+            if fault is not None:
+                self.sink.add(replace(fault, span=item.span))
+        return tuple(steps)
+
+    def _rule(self, rule: syntax.Rule) -> InitRule:
+        weight: Initialiser | None = None
+        bias: Initialiser | None = None
+        for fill in rule.fills:
+            what = "weight" if fill.what is None else fill.what.text
+            if what not in ("weight", "bias"):
+                wrong = "sets weights (normal(0, 0.01)) and biases (bias 0)"
+                self.sink.add(errors.WrongClause(name="init", rule=wrong, span=fill.span))
+                continue
+            if (weight if what == "weight" else bias) is not None:
+                wrong = f"sets the {what} twice in one rule"
+                self.sink.add(errors.WrongClause(name="init", rule=wrong, span=fill.span))
+                continue
+            if isinstance(fill.value, syntax.Number):
+                form: Initialiser | None = ConstantValue(value=fill.value.value)
+            else:
+                call = fill.value
+                form = self._bound(INITIALISERS, "initialiser", call.name, call.args, call.span)
+            if what == "weight":
+                weight = form
+            else:
+                bias = form
+        targets = [layer for target in rule.targets for layer in self._layers(target)]
+        return InitRule(tuple(targets), weight, bias)
+
+    def _layers(self, target: syntax.Name) -> Sequence[str]:
+        """What a target of `init` names: an op word as it is, a block as its layers."""
+        name = target.text
+        layers = {node.path: node for node in self.nodes if node.op is not None}
+        # Which nodes have weights is known by their op: only weight layers are initialised.
+        weighted = [path for path, node in layers.items() if node.op and node.op.counted]
+        kinds = {node.op.word for node in layers.values() if node.op and node.op.counted}
+        if name in kinds or name in weighted:
+            return (name,)
+        for stage in self.stages:
+            if stage.name == name:
+                inside = self.nodes[stage.first : stage.last + 1]
+                found = [node.path for node in inside if node.path in weighted]
+                if found:
+                    return found
+        if not self.sink.failed:
+            fault = errors.UnknownTarget(name=name, known=(*kinds, *weighted), span=target.span)
+            self.sink.add(fault)
+        return ()
+
+    def _form(self, known: Mapping[str, type[F]], kind: str, value: syntax.Expr) -> F | None:
+        match value:
+            case syntax.Call(name=name, args=args):
+                return self._bound(known, kind, name, args, value.span)
+            case syntax.Name(parts=(name,)):
+                ident = syntax.Ident(name, value.span)
+                return self._bound(known, kind, ident, (), value.span)
+            case _:
+                rule = f"is one of {', '.join(known)}"
+                self.sink.add(errors.WrongClause(name=kind, rule=rule, span=value.span))
+                return None
+
+    def _bound(
+        self,
+        known: Mapping[str, type[F]],
+        kind: str,
+        name: syntax.Ident,
+        args: Sequence[syntax.Arg],
+        span: Span,
+    ) -> F | None:
+        for arg in args:
+            written = f"{arg.name.text} {arg.value.span.text}" if arg.name else arg.value.span.text
+            self._assume(f"{name.text} {written}", arg.assumed)
+        form = known.get(name.text.lower())
+        if form is None:
+            fault: Diagnostic = UnknownForm(
+                name=name.text, kind=kind, known=tuple(known), span=name.span
+            )
+            self.sink.add(fault)
+            return None
+        try:
+            return bind(form, args, self.env, span).form
+        except PoisonedError:
+            return None
+        except DiagnosticError as error:
+            self.sink.extend(error)
+            return None
+
+    def _count(self, name: str, value: syntax.Expr) -> int | None:
+        try:
+            number = evaluate(value, self.env)
+        except PoisonedError:
+            return None
+        except DiagnosticError as error:
+            self.sink.extend(error)
+            return None
+        if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+            rule = f"is a whole number above 0, not {shown(number)}"
+            self.sink.add(errors.WrongClause(name=name, rule=rule, span=value.span))
+            return None
+        return number
+
+    def _assume(self, what: str, source: syntax.String | None) -> None:
+        if source is not None:
+            self.assumed.append(Assumption(what, source.value, source.span))

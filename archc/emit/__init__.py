@@ -1,0 +1,1 @@
+"""What backends share: the outline of a program, and Python text."""

@@ -1,0 +1,79 @@
+"""E06: backends and the programs they emit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from archc.diagnostics import Diagnostic, did_you_mean
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnknownBackend(Diagnostic):
+    code: ClassVar[str] = "E0601"
+    name: str
+    known: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"no backend is called '{self.name}'; installed: {', '.join(self.known) or 'none'}"
+
+    def help(self) -> str:
+        return did_you_mean(self.name, self.known)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackendBroken(Diagnostic):
+    code: ClassVar[str] = "E0602"
+    name: str
+    reason: str
+
+    def message(self) -> str:
+        return f"the backend '{self.name}' cannot be loaded: {self.reason}"
+
+    def help(self) -> str:
+        return f"install what it needs: pip install 'archc-nets[{self.name}]'"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoDevice(Diagnostic):
+    code: ClassVar[str] = "E0603"
+    name: str
+    present: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"there is no device '{self.name}'; this machine has {', '.join(self.present)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OtherWeights(Diagnostic):
+    code: ClassVar[str] = "E0604"
+    missing: tuple[str, ...]
+    extra: tuple[str, ...]
+    reshaped: tuple[str, ...]
+
+    def message(self) -> str:
+        return "these weights are of another net"
+
+    def notes(self) -> Sequence[str]:
+        parts = (
+            ("not in the file", self.missing),
+            ("not in the net", self.extra),
+            ("of another shape", self.reshaped),
+        )
+        return [f"{what}: {_some(names)}" for what, names in parts if names]
+
+
+def _some(names: tuple[str, ...]) -> str:
+    shown = ", ".join(names[:8])
+    return f"{shown} and {len(names) - 8} more" if len(names) > 8 else shown
+
+
+@dataclass(frozen=True, kw_only=True)
+class CannotWrite(Diagnostic):
+    code: ClassVar[str] = "E0605"
+    path: str
+    reason: str
+
+    def message(self) -> str:
+        return f"cannot write {self.path}: {self.reason}"

@@ -1,0 +1,232 @@
+"""E07: datasets, image files and what a recipe does to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from archc.diagnostics import Diagnostic
+
+LAYOUT = "train/<class>/*.jpg and val/<class>/*.jpg"
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """The first few names and how many more there are."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataNotFound(Diagnostic):
+    code: ClassVar[str] = "E0701"
+    path: str
+
+    def message(self) -> str:
+        return f"there is no folder '{self.path}' to take images from"
+
+    def help(self) -> str:
+        return f"give 'digits', or a folder that holds {LAYOUT}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitMissing(Diagnostic):
+    code: ClassVar[str] = "E0702"
+    path: str
+    split: str
+
+    def message(self) -> str:
+        return f"the folder '{self.path}' has no {self.split}/ inside"
+
+    def help(self) -> str:
+        return f"an image folder holds {LAYOUT}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoClasses(Diagnostic):
+    code: ClassVar[str] = "E0703"
+    path: str
+
+    def message(self) -> str:
+        return f"'{self.path}' has no folders inside; each class of images is a folder there"
+
+    def help(self) -> str:
+        return f"an image folder holds {LAYOUT}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnknownClasses(Diagnostic):
+    code: ClassVar[str] = "E0704"
+    path: str
+    classes: tuple[str, ...]
+
+    def message(self) -> str:
+        return (
+            f"'{self.path}' has classes that train/ does not have: {listed(self.classes)}; "
+            "no net can learn them"
+        )
+
+    def help(self) -> str:
+        return "give train/ and val/ the same folders"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoImages(Diagnostic):
+    code: ClassVar[str] = "E0705"
+    path: str
+    suffixes: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"there are no images in '{self.path}'"
+
+    def help(self) -> str:
+        return f"images are files that end in {', '.join(self.suffixes)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnreadableImage(Diagnostic):
+    code: ClassVar[str] = "E0706"
+    path: str
+    reason: str
+
+    def message(self) -> str:
+        return f"the image '{self.path}' cannot be read: {self.reason}"
+
+    def help(self) -> str:
+        return "mend the file or move it out of the data set"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageTooLarge(Diagnostic):
+    code: ClassVar[str] = "E0707"
+    path: str
+    size: str
+    limit: int
+
+    def message(self) -> str:
+        return f"the image '{self.path}' is {self.size}; at most {self.limit:,} pixels are decoded"
+
+    def notes(self) -> Sequence[str]:
+        return ("a small file can unpack to an image that fills the memory, so there is a limit",)
+
+    def help(self) -> str:
+        return "make the image smaller or move it out of the data set"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassCountDiffers(Diagnostic):
+    code: ClassVar[str] = "E0708"
+    data: str
+    has: int
+    net: int
+
+    def message(self) -> str:
+        return f"the data set '{self.data}' has {self.has} classes, the net tells {self.net} apart"
+
+    def help(self) -> str:
+        return f"--set classes={self.has}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputSizeDiffers(Diagnostic):
+    code: ClassVar[str] = "E0709"
+    where: str
+    image: str
+    got: str
+    wanted: str
+
+    def message(self) -> str:
+        return (
+            f"after '{self.where}' the image '{self.image}' is {self.got}, "
+            f"the net's input is {self.wanted}"
+        )
+
+    def help(self) -> str:
+        side = self.wanted.partition("x")[2]
+        return (
+            f"end {self.where} {{ ... }} with a size, such as resize({side}), or center_crop(input)"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformDoesNotFit(Diagnostic):
+    code: ClassVar[str] = "E0710"
+    where: str
+    transform: str
+    image: str
+    reason: str
+
+    def message(self) -> str:
+        return (
+            f"{self.transform} in '{self.where}' cannot take the image '{self.image}': "
+            f"{self.reason}"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomInEvaluate(Diagnostic):
+    code: ClassVar[str] = "E0711"
+    transform: str
+
+    def message(self) -> str:
+        return (
+            f"'{self.transform}' is random, so evaluating twice would give two results; "
+            "evaluate { } takes fixed steps only"
+        )
+
+    def help(self) -> str:
+        if self.transform == "random_crop":
+            return "center_crop or ten_crop in evaluate { }"
+        return f"move {self.transform} to augment {{ }}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViewsInAugment(Diagnostic):
+    code: ClassVar[str] = "E0712"
+    transform: str
+
+    def message(self) -> str:
+        return (
+            f"'{self.transform}' makes several views of an image to average over; "
+            "training takes one, so it belongs in evaluate { }"
+        )
+
+    def help(self) -> str:
+        return "random_crop in augment { }"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChannelsUnsupported(Diagnostic):
+    code: ClassVar[str] = "E0713"
+    channels: int
+
+    def message(self) -> str:
+        return (
+            f"the net's input has {self.channels} channels; images have 1 (grey) or 3 (red, green, "
+            "blue)"
+        )
+
+    def help(self) -> str:
+        return "input(1x32x32) or input(3x224x224), say"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DigitsUnavailable(Diagnostic):
+    code: ClassVar[str] = "E0714"
+    reason: str
+
+    def message(self) -> str:
+        return f"the digits come with scikit-learn, which cannot be loaded: {self.reason}"
+
+    def help(self) -> str:
+        return "pip install scikit-learn"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FolderUnreadable(Diagnostic):
+    code: ClassVar[str] = "E0715"
+    path: str
+    reason: str
+
+    def message(self) -> str:
+        return f"the folder '{self.path}' cannot be listed: {self.reason}"

@@ -1,0 +1,112 @@
+"""E08: training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from archc.diagnostics import Diagnostic
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoOptimizer(Diagnostic):
+    code: ClassVar[str] = "E0801"
+    net: str
+
+    def message(self) -> str:
+        return f"the recipe of '{self.net}' names no optimizer, so there is nothing to train it by"
+
+    def help(self) -> str:
+        return "recipe { optimizer sgd(lr = 0.01, momentum = 0.9) ... }"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossNotFinite(Diagnostic):
+    code: ClassVar[str] = "E0802"
+    loss: float
+    epoch: int
+    step: int
+    lr: float
+    best: str | None
+    """The file that holds the best weights so far, if there are any."""
+
+    def message(self) -> str:
+        return (
+            f"the loss became {self.loss} at step {self.step} of epoch {self.epoch}: "
+            "training has diverged"
+        )
+
+    def notes(self) -> Sequence[str]:
+        kept = f"the best weights before that are in {self.best}" if self.best else ""
+        return ("the weights are of no more use and were not saved", *([kept] if kept else []))
+
+    def help(self) -> str:
+        return f"a smaller learning rate, such as lr = {self.lr / 10:g} for {self.lr:g}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbabilityNotFinite(Diagnostic):
+    code: ClassVar[str] = "E0803"
+    epoch: int
+    image: str
+    best: str | None
+
+    def message(self) -> str:
+        return (
+            f"after epoch {self.epoch} the net's probabilities for the image '{self.image}' are "
+            "not numbers: training has diverged"
+        )
+
+    def notes(self) -> Sequence[str]:
+        return (f"the best weights before that are in {self.best}",) if self.best else ()
+
+    def help(self) -> str:
+        return "a smaller learning rate"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunDirectoryExists(Diagnostic):
+    code: ClassVar[str] = "E0804"
+    path: str
+
+    def message(self) -> str:
+        return f"'{self.path}' exists already, and the results of a run are never overwritten"
+
+    def help(self) -> str:
+        return "give another folder, or none: runs/<net>-<date> is the default"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CannotWrite(Diagnostic):
+    code: ClassVar[str] = "E0805"
+    path: str
+    reason: str
+
+    def message(self) -> str:
+        return f"'{self.path}' cannot be written: {self.reason}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BadSetting(Diagnostic):
+    code: ClassVar[str] = "E0806"
+    name: str
+    value: int
+    range: str
+
+    def message(self) -> str:
+        return f"{self.name} is {self.value}, but must be {self.range}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrongPrediction(Diagnostic):
+    code: ClassVar[str] = "E0807"
+    backend: str
+    got: str
+    wanted: str
+
+    def message(self) -> str:
+        return (
+            f"the backend '{self.backend}' gave predictions of shape {self.got}, "
+            f"{self.wanted} is right; this is a fault of the backend"
+        )

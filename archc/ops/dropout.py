@@ -1,0 +1,28 @@
+"""Dropout."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from archc.ops.base import Elementwise, Shape
+
+
+class Dropout(Elementwise):
+    """Sets each element to zero with probability p in training (Hinton et al. 2012).
+
+    The rest is scaled by 1 / (1 - p) in training; at inference nothing changes. The papers
+    scale at test time instead: the same expectation.
+    """
+
+    word: ClassVar[str] = "dropout"
+    wraps: ClassVar[bool] = True
+    layout: ClassVar[str] = "same"
+
+    p: Annotated[float, Field(ge=0, lt=1)]
+
+    def other_flops(self, inputs: Sequence[Shape]) -> int:
+        """Nothing at inference, which is what FLOPs count."""
+        return 0

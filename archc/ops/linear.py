@@ -1,0 +1,61 @@
+"""The fully connected layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from archc.errors.shapes import GroupsDoNotDivide
+from archc.ops.base import Count, Op, OpError, Reach, Shape, Weight, elements
+
+
+class Fc(Op):
+    """A fully connected layer: flattens C, H, W in that order; weights (out, in/groups).
+
+    With groups, the flattened input and the output fall into as many equal parts, each
+    connected to its own: what fc is inside towers.
+    """
+
+    word: ClassVar[str] = "fc"
+    channels: ClassVar[str] = "out"
+    layout: ClassVar[str] = "features"
+    counted: ClassVar[bool] = True
+
+    out: Count
+    bias: bool = True
+    groups: Count = 1
+
+    def shape(self, inputs: Sequence[Shape]) -> Shape:
+        c = inputs[0][0]
+        if c % self.groups:
+            fault = GroupsDoNotDivide(groups=self.groups, channels=c, which="arrive")
+            raise OpError(fault, "groups")
+        if self.out % self.groups:
+            fault = GroupsDoNotDivide(groups=self.groups, channels=self.out, which="leave")
+            raise OpError(fault, "groups")
+        return self.out, 1, 1
+
+    def weights(self, inputs: Sequence[Shape]) -> Mapping[str, Weight]:
+        fan_in, fan_out = elements(inputs[0]) // self.groups, self.out // self.groups
+        weights = {"weight": Weight("weight", (self.out, fan_in), fan_in, fan_out)}
+        if self.bias:
+            weights["bias"] = Weight("bias", (self.out,), fan_in, fan_out)
+        return weights
+
+    def macs(self, inputs: Sequence[Shape]) -> int:
+        return elements(inputs[0]) // self.groups * self.out
+
+    def other_flops(self, inputs: Sequence[Shape]) -> int:
+        """An addition an output for the bias."""
+        return self.out if self.bias else 0
+
+    def reach(self, inputs: Sequence[Shape]) -> Reach:
+        """An output sees the whole map: a convolution with a kernel as large as that."""
+        _, h, w = inputs[0]
+        return Reach((h, w), (1, 1))
+
+    def takes_whole(self) -> bool:
+        return self.groups == 1
+
+    def side_by_side(self, towers: int, *, shared: bool) -> Mapping[str, int]:
+        return {"out": towers} if shared else {"out": towers, "groups": towers}

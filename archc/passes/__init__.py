@@ -1,0 +1,22 @@
+"""Passes: pure functions Graph -> Graph, the graph verified before and after each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from archc.ir import Graph
+from archc.passes.base import Pass
+from archc.passes.merge_towers import MergeTowers
+from archc.passes.strip_heads import StripHeads
+from archc.passes.verify import verify
+
+__all__ = ["MergeTowers", "Pass", "StripHeads", "run", "verify"]
+
+
+def run(passes: Sequence[Pass], graph: Graph) -> Graph:
+    """The graph after all passes, verified at every step."""
+    verify(graph)
+    for step in passes:
+        graph = step(graph)
+        verify(graph)
+    return graph

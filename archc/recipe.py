@@ -1,0 +1,252 @@
+"""The recipe's model: how a net is trained, as its paper says it.
+
+Pure values: importing this loads neither NumPy nor a framework.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from pydantic import Field, model_validator
+from typing_extensions import override
+
+from archc.data.transforms import TRANSFORMS, Transform, spell
+from archc.form import Form
+
+__all__ = [
+    "INITIALISERS",
+    "OPTIMIZERS",
+    "SCHEDULES",
+    "TRANSFORMS",
+    "ConstantRate",
+    "ConstantValue",
+    "Glorot",
+    "He",
+    "InitRule",
+    "Initialiser",
+    "Normal",
+    "Ones",
+    "Plateau",
+    "Recipe",
+    "Schedule",
+    "Sgd",
+    "StepDecay",
+    "Transform",
+    "Uniform",
+    "Zeros",
+    "spell",
+]
+
+Rate = Annotated[float, Field(gt=0)]
+Factor = Annotated[float, Field(gt=0, lt=1)]
+Count = Annotated[int, Field(gt=0)]
+
+
+class Sgd(Form):
+    """Stochastic gradient descent with momentum, by AlexNet's rule (section 5):
+    `v := momentum v - weight_decay lr w - lr g;  w := w + v`, `g` the gradient of the mean
+    loss over the batch.
+
+    The learning rate is inside the velocity: a change of the rate leaves the velocity as it
+    is. Weight decay acts on every weight and bias, as in the papers, unless
+    `decay_bias = false`.
+    """
+
+    word = "sgd"
+    lr: Rate
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    decay_bias: bool = True
+
+
+class Schedule(Form, ABC):
+    """How the learning rate changes. A pure function of the history, so that a run which
+    is continued needs no state but its metrics."""
+
+    @abstractmethod
+    def rate(self, lr: float, errors: Sequence[float]) -> float | None:
+        """The rate of the next epoch, or None where training ends.
+
+        `lr` is the optimiser's rate, `errors` the validation errors of the epochs so far.
+        """
+
+
+class ConstantRate(Schedule):
+    """The same learning rate throughout."""
+
+    word = "constant"
+
+    @override
+    def rate(self, lr: float, errors: Sequence[float]) -> float | None:
+        return lr
+
+
+class StepDecay(Schedule):
+    """The rate is multiplied by `factor` after every `every` epochs
+    (GoogLeNet, section 6: by 0.96 every 8)."""
+
+    word = "step"
+    every: Count
+    factor: Factor = 0.1
+
+    @override
+    def rate(self, lr: float, errors: Sequence[float]) -> float | None:
+        return lr * self.factor ** (len(errors) // self.every)
+
+
+class Plateau(Schedule):
+    """The rate is multiplied by `factor` when the validation error stops improving, `times`
+    times; when it then stops improving once more, training ends (AlexNet, section 5; VGG,
+    section 3.1: divided by 10, three times).
+
+    It "stops improving" when `patience` epochs in a row were no better than the best before
+    them, counted anew after each reduction. The papers judged that by eye and print no
+    number: the default of 5 is ours.
+    """
+
+    word = "plateau"
+    factor: Factor = 0.1
+    times: Annotated[int, Field(ge=0)] = 3
+    patience: Count = 5
+
+    @override
+    def rate(self, lr: float, errors: Sequence[float]) -> float | None:
+        best, waited, reductions = math.inf, 0, 0
+        for error in errors:
+            waited = 0 if error < best else waited + 1
+            best = min(best, error)
+            if waited == self.patience:
+                reductions, waited = reductions + 1, 0
+        return None if reductions > self.times else lr * self.factor**reductions
+
+
+class Initialiser(Form):
+    """Where a weight or bias starts."""
+
+
+class Normal(Initialiser):
+    """N(mean, std); AlexNet, section 5: N(0, 0.01)."""
+
+    word = "normal"
+    mean: float = 0.0
+    std: Annotated[float, Field(gt=0)] = 0.01
+
+
+class Uniform(Initialiser):
+    """Every value from `low` up to `high` equally likely."""
+
+    word = "uniform"
+    low: float
+    high: float
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Uniform:
+        if self.low >= self.high:
+            raise ValueError("low must be less than high")
+        return self
+
+
+class ConstantValue(Initialiser):
+    """One value everywhere."""
+
+    word = "constant"
+    value: float
+
+
+class Zeros(Initialiser):
+    """Zero everywhere."""
+
+    word = "zeros"
+
+
+class Ones(Initialiser):
+    """One everywhere (AlexNet, section 5: the biases of some layers)."""
+
+    word = "ones"
+
+
+class Glorot(Initialiser):
+    """Uniform within +-sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio 2010, equation 16)."""
+
+    word = "glorot"
+
+
+class He(Initialiser):
+    """N(0, sqrt(2 / fan_in)) (He et al. 2015, equation 10)."""
+
+    word = "he"
+
+
+OPTIMIZERS: dict[str, type[Sgd]] = {Sgd.word: Sgd}
+"""Every optimiser, by the name that specs use."""
+
+SCHEDULES: dict[str, type[Schedule]] = {
+    form.word: form for form in (ConstantRate, StepDecay, Plateau)
+}
+"""Every schedule, by the name that specs use."""
+
+INITIALISERS: dict[str, type[Initialiser]] = {
+    form.word: form for form in (Normal, Uniform, ConstantValue, Zeros, Ones, Glorot, He)
+}
+"""Every initialiser, by the name that specs use."""
+
+
+@dataclass(frozen=True)
+class InitRule:
+    """`conv, fc: normal(0, 0.01), bias 0`: what some ops or layers start from.
+
+    `targets` are op words or layer names. None leaves what an earlier rule said.
+    """
+
+    targets: tuple[str, ...]
+    weight: Initialiser | None = None
+    bias: Initialiser | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a net is trained. `batch` is the global batch, whatever the number of devices."""
+
+    batch: int
+    epochs: int
+    augment: tuple[Transform, ...] = ()
+    evaluate: tuple[Transform, ...] = ()
+    init: tuple[InitRule, ...] = ()
+    optimizer: Sgd | None = None
+    schedule: Schedule = field(default_factory=ConstantRate)
+    assumed: tuple[tuple[str, str], ...] = ()
+    """(what, source): the values that the paper does not state."""
+
+    def init_of(self, op: str, layer: str) -> tuple[Initialiser | None, Initialiser | None]:
+        """What a layer's weight and bias start from; later rules win, None where none says."""
+        weight: Initialiser | None = None
+        bias: Initialiser | None = None
+        for rule in self.init:
+            if op in rule.targets or layer in rule.targets:
+                weight = rule.weight or weight
+                bias = rule.bias or bias
+        return weight, bias
+
+    def described(self) -> dict[str, object]:
+        """The recipe for a JSON file, each form spelt as in a spec."""
+        return {
+            "augment": [spell(step) for step in self.augment],
+            "evaluate": [spell(step) for step in self.evaluate],
+            "init": [
+                {
+                    "of": list(rule.targets),
+                    "weight": spell(rule.weight) if rule.weight else None,
+                    "bias": spell(rule.bias) if rule.bias else None,
+                }
+                for rule in self.init
+            ],
+            "optimizer": spell(self.optimizer) if self.optimizer else None,
+            "schedule": spell(self.schedule),
+            "batch": self.batch,
+            "epochs": self.epochs,
+            "assumed": [{"what": what, "source": source} for what, source in self.assumed],
+        }

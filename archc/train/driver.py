@@ -1,0 +1,183 @@
+"""Training from the first check to the last line, for any framework."""
+
+from __future__ import annotations
+
+import math
+from contextlib import closing
+from time import perf_counter
+from typing import Literal
+
+from rich.console import Console
+
+from archc.data.prepare import Prepared, prepare
+from archc.diagnostics import DiagnosticError, fail
+from archc.errors.training import LossNotFinite, ProbabilityNotFinite
+from archc.train.evaluate import Evaluator, Score
+from archc.train.interrupt import Interrupt, listening
+from archc.train.job import Job, Result
+from archc.train.metrics import EpochMetrics
+from archc.train.progress import Display, display, say
+from archc.train.run_directory import RunDirectory
+
+
+def train(job: Job) -> Result:
+    """Train a net by its recipe and keep everything in a new folder.
+
+    All that can be checked is checked before the folder is made. Ctrl-C and SIGTERM save
+    the weights and give a `Result` that says so. Raises `DiagnosticError` (E07, E08); where
+    training had begun, the weights are saved first unless they are no numbers any more.
+    """
+    job.check()
+    data = prepare(
+        job.data,
+        shape=job.input,
+        classes=job.classes,
+        augment=job.recipe.augment,
+        evaluate=job.recipe.evaluate,
+        batch=job.batch,
+        seed=job.seed,
+    )
+    console = Console()
+    images = len(data.dataset.train)
+    with (
+        RunDirectory(job, data) as run,
+        listening() as interrupt,
+        display(console, quiet=job.quiet, epochs=job.epochs, images=images) as shown,
+    ):
+        training = _Training(job, data, run, interrupt, shown)
+        training.introduce()
+        result = training.go()
+    say(console, last_line(result))
+    return result
+
+
+def last_line(result: Result) -> str:
+    """`test error 1.39% (5 of 360)`, or what came in the way of it."""
+    if result.wrong is None:
+        return f"interrupted before an epoch was finished; weights saved in {result.run_dir}"
+    error = (
+        f"{result.held_out} error {result.wrong / result.total:.2%} "
+        f"({result.wrong} of {result.total})"
+    )
+    if result.status == "interrupted":
+        return f"interrupted; after epoch {result.epochs} the {error}"
+    return error
+
+
+class _Training:
+    """One run under way: its history and where to say and keep things."""
+
+    def __init__(
+        self, job: Job, data: Prepared, run: RunDirectory, interrupt: Interrupt, shown: Display
+    ) -> None:
+        self.job = job
+        self.data = data
+        self.run = run
+        self.interrupt = interrupt
+        self.shown = shown
+        self.history: list[EpochMetrics] = []
+        self.best: EpochMetrics | None = None
+
+    def introduce(self) -> None:
+        dataset = self.data.dataset
+        self.shown.say(
+            f"{self.job.name} on {dataset.name}: {len(dataset.train)} images to train, "
+            f"{len(dataset.held_out)} held out for {dataset.held_out_name}, "
+            f"{len(dataset.classes)} classes; {self.job.engine.device}; {self.run.path}"
+        )
+        for note in dataset.notes:
+            self.shown.say(f"note: {note}")
+
+    def go(self) -> Result:
+        """All epochs, then the weights and the curve."""
+        try:
+            status = self._epochs()
+        except DiagnosticError as error:
+            if not isinstance(error.diagnostics[0], LossNotFinite | ProbabilityNotFinite):
+                self._save_last()
+            self.run.draw(self.history)
+            raise
+        self._save_last()
+        self.run.draw(self.history)
+        last = self.history[-1] if self.history else None
+        return Result(
+            status=status,
+            run_dir=self.run.path,
+            epochs=len(self.history),
+            held_out=self.data.dataset.held_out_name,
+            wrong=last.score.wrong if last else None,
+            total=len(self.data.dataset.held_out),
+            best_epoch=self.best.epoch if self.best else None,
+            best_wrong=self.best.score.wrong if self.best else None,
+        )
+
+    def _save_last(self) -> None:
+        self.run.save(self.run.weights, self.job.engine.weights(), len(self.history))
+        self.shown.say(f"weights saved in {self.run.weights}")
+
+    def _epochs(self) -> Literal["finished", "interrupted"]:
+        for epoch in range(1, self.job.epochs + 1):
+            lr = self._rate()
+            if lr is None:
+                self.shown.say(
+                    f"{self.job.recipe.schedule.word}: the error no longer improves, "
+                    f"training ends after epoch {epoch - 1}"
+                )
+                return "finished"
+            metrics = self._epoch(epoch, lr)
+            if metrics is None:
+                self.shown.say(f"{self.interrupt.by} in epoch {epoch}")
+                return "interrupted"
+            self.history.append(metrics)
+            self.run.record(metrics)
+            if self.best is None or metrics.score.wrong < self.best.score.wrong:
+                self.run.save(self.run.best, self.job.engine.weights(), epoch)
+                self.best = metrics
+            self.shown.say(metrics.line(self.job.epochs, self.data.dataset.held_out_name))
+        return "finished"
+
+    def _rate(self) -> float | None:
+        """The learning rate of the next epoch, None where the schedule ends training."""
+        optimizer = self.job.recipe.optimizer
+        if optimizer is None:
+            raise ValueError("Job.check lets no job without an optimizer through")
+        errors = [metrics.score.error for metrics in self.history]
+        return self.job.recipe.schedule.rate(optimizer.lr, errors)
+
+    def _epoch(self, epoch: int, lr: float) -> EpochMetrics | None:
+        """One epoch and its evaluation; None where it was interrupted."""
+        seen, loss, wrong = 0, 0.0, 0
+        start = perf_counter()
+        with closing(self.data.train.epoch(epoch)) as batches:
+            for number, batch in enumerate(batches, 1):
+                step = self.job.engine.step(batch.images, batch.labels, lr)
+                if not math.isfinite(step.loss):
+                    fail(
+                        LossNotFinite(
+                            loss=step.loss, epoch=epoch, step=number, lr=lr, best=self._best_file()
+                        )
+                    )
+                size = len(batch.labels)
+                seen, loss, wrong = seen + size, loss + step.loss * size, wrong + step.wrong
+                self.shown.advance(epoch, loss / seen, wrong / seen, size)
+                if self.interrupt.asked():
+                    return None
+        speed = seen / (perf_counter() - start)
+        score = self._score(epoch)
+        if score is None:
+            return None
+        return EpochMetrics(epoch, lr, loss / seen, wrong / seen, score, speed)
+
+    def _score(self, epoch: int) -> Score | None:
+        evaluator = Evaluator(
+            engine=self.job.engine,
+            backend=self.job.backend,
+            loader=self.data.held_out,
+            classes=self.job.classes,
+            epoch=epoch,
+            best=self._best_file(),
+        )
+        return evaluator.score(self.interrupt.asked)
+
+    def _best_file(self) -> str | None:
+        return str(self.run.best) if self.best else None

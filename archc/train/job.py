@@ -1,0 +1,81 @@
+"""What training is given, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from archc.backend import Engine
+from archc.diagnostics import Sink
+from archc.errors.training import BadSetting, NoOptimizer
+from archc.recipe import Recipe
+
+MAX_SEED = 2**32 - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One training run, settled to the last value."""
+
+    name: str
+    """The net's name."""
+    input: tuple[int, int, int]
+    """(C, H, W)"""
+    classes: int
+    recipe: Recipe
+    engine: Engine
+    backend: str
+    data: str
+    """`digits`, or the path of an image folder."""
+    run_dir: Path
+    """Made by the run; must not exist."""
+    spec_text: str
+    """The spec with everything on the command line worked in."""
+    program_text: str
+    """The program that the engine runs."""
+    seed: int
+    batch: int
+    """The global batch."""
+    epochs: int
+    quiet: bool = False
+    """Print the last line only."""
+    command: tuple[str, ...] = ()
+    """The command line, for the log of the run."""
+    versions: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Versions of what the backend uses (`torch`), for the log of the run."""
+
+    def check(self) -> None:
+        """Raises `DiagnosticError` (E0801, E0806) with everything that cannot be trained by."""
+        sink = Sink()
+        if self.recipe.optimizer is None:
+            sink.add(NoOptimizer(net=self.name))
+        if not 0 <= self.seed <= MAX_SEED:
+            sink.add(BadSetting(name="seed", value=self.seed, range=f"0 to {MAX_SEED}"))
+        for name, value in (("batch", self.batch), ("epochs", self.epochs)):
+            if value < 1:
+                sink.add(BadSetting(name=name, value=value, range="1 or more"))
+        sink.raise_if_failed()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """How a run ended. The error is that of the last full epoch's weights."""
+
+    status: Literal["finished", "interrupted"]
+    run_dir: Path
+    epochs: int
+    """Full epochs trained."""
+    held_out: Literal["test", "validation"]
+    """What the error was measured on."""
+    wrong: int | None
+    """None where not one epoch was finished."""
+    total: int
+    best_epoch: int | None
+    best_wrong: int | None
+
+    @property
+    def error(self) -> float | None:
+        """The error, from 0 to 1."""
+        return None if self.wrong is None else self.wrong / self.total

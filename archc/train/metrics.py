@@ -1,0 +1,61 @@
+"""What is known after an epoch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from archc.train.evaluate import Score
+
+
+@dataclass(frozen=True)
+class EpochMetrics:
+    """One epoch. Errors are from 0 to 1, `images_per_second` counts training alone.
+
+    `loss` and `train_error` are running values: each batch's, taken before its step, the
+    mean over all images. `score` is of the weights at the end of the epoch.
+    """
+
+    epoch: int
+    lr: float
+    loss: float
+    train_error: float
+    score: Score
+    images_per_second: float
+
+    def row(self, held_out: str) -> dict[str, float | int]:
+        """Flat, with stable keys; `held_out` is `test` or `validation`."""
+        row: dict[str, float | int] = {
+            "epoch": self.epoch,
+            "lr": self.lr,
+            "loss": self.loss,
+            "train_error": self.train_error,
+            f"{held_out}_error": self.score.error,
+            f"{held_out}_wrong": self.score.wrong,
+            f"{held_out}_total": self.score.total,
+            "images_per_second": round(self.images_per_second, 1),
+        }
+        if self.score.error_top is not None:
+            row[f"{held_out}_top5_error"] = self.score.error_top
+        return row
+
+    def scalars(self, held_out: str) -> dict[str, float]:
+        """The curves that TensorBoard shows, grouped by the word before the slash."""
+        curves = {
+            "loss/train": self.loss,
+            "error/train": self.train_error,
+            f"error/{held_out}": self.score.error,
+            "rate/learning_rate": self.lr,
+            "rate/images_per_second": self.images_per_second,
+        }
+        if self.score.error_top is not None:
+            curves[f"error/{held_out}_top5"] = self.score.error_top
+        return curves
+
+    def line(self, epochs: int, held_out: str) -> str:
+        """One line for a log."""
+        top = "" if self.score.error_top is None else f" (top-5 {self.score.error_top:.2%})"
+        return (
+            f"epoch {self.epoch:>{len(str(epochs))}}/{epochs}  loss {self.loss:.4f}  "
+            f"training error {self.train_error:.2%}  {held_out} error {self.score.error:.2%}{top}  "
+            f"lr {self.lr:g}  {self.images_per_second:,.0f} images/s"
+        )

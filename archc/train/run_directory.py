@@ -1,0 +1,154 @@
+"""The folder that keeps a run: what was trained, how, and what came out.
+
+spec.arch program.py run.json     what really was used
+statistics.safetensors            what the transforms learned, where any did
+metrics.jsonl events.out.*        an epoch a line; the same for TensorBoard
+weights.safetensors               the weights at the end
+best.safetensors                  those with the least error so far
+curve.svg curve.png               errors against epochs
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from archc.data.pipeline import flatten
+from archc.data.prepare import Prepared
+from archc.diagnostics import fail
+from archc.errors.training import RunDirectoryExists
+from archc.train.curve import draw_curve
+from archc.train.events import Events
+from archc.train.files import write_tensors, write_text, writing
+from archc.train.job import Job
+from archc.train.metrics import EpochMetrics
+
+DISTRIBUTIONS = ("archc-nets", "numpy", "pillow", "pydantic", "safetensors", "scikit-learn")
+"""Whose versions are noted, beside the backend's own."""
+
+
+def default_run_dir(name: str, *, now: datetime, root: Path = Path("runs")) -> Path:
+    """`runs/<name>-<YYYYMMDD-HHMMSS>`, with a number where that is taken."""
+    stamp = f"{name}-{now:%Y%m%d-%H%M%S}"
+    path, number = root / stamp, 2
+    while path.exists():
+        path, number = root / f"{stamp}-{number}", number + 1
+    return path
+
+
+class RunDirectory(AbstractContextManager["RunDirectory"]):
+    """A new folder for a run; its event file is closed on leaving.
+
+    Raises `DiagnosticError` (E0804) where the folder exists, (E0805) where it cannot be
+    written, from every method.
+    """
+
+    def __init__(self, job: Job, data: Prepared) -> None:
+        self._job = job
+        self._held_out = data.dataset.held_out_name
+        self.path = job.run_dir
+        with writing(self.path):
+            try:
+                self.path.mkdir(parents=True)
+            except FileExistsError:
+                fail(RunDirectoryExists(path=str(self.path)))
+        write_text(self.path / "spec.arch", job.spec_text)
+        write_text(self.path / "program.py", job.program_text)
+        settings = json.dumps(described(job, data), indent=2, ensure_ascii=False, allow_nan=False)
+        write_text(self.path / "run.json", settings + "\n")
+        if data.statistics:
+            write_tensors(
+                self.path / "statistics.safetensors",
+                flatten(data.statistics),
+                {"of": "what the transforms learned from the training set", "data": job.data},
+            )
+        with writing(self.path):
+            self._metrics = (self.path / "metrics.jsonl").open("w", encoding="utf-8", newline="\n")
+            try:
+                self._events = Events(self.path)
+            except BaseException:
+                self._metrics.close()
+                raise
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._metrics.close()
+        self._events.close()
+
+    @property
+    def best(self) -> Path:
+        return self.path / "best.safetensors"
+
+    @property
+    def weights(self) -> Path:
+        return self.path / "weights.safetensors"
+
+    def record(self, metrics: EpochMetrics) -> None:
+        """Append an epoch, so that it is there whatever happens next."""
+        with writing(self.path):
+            row = json.dumps(metrics.row(self._held_out), allow_nan=False)
+            self._metrics.write(row + "\n")
+            self._metrics.flush()
+            self._events.add(metrics.epoch, metrics.scalars(self._held_out))
+
+    def save(self, path: Path, weights: Mapping[str, np.ndarray], epochs: int) -> None:
+        """Weights in the canonical layout, with the net's name and the full epochs trained."""
+        write_tensors(path, weights, {"net": self._job.name, "epochs": str(epochs)})
+
+    def draw(self, history: list[EpochMetrics]) -> None:
+        """The learning curve, once there is an epoch to draw."""
+        if history:
+            draw_curve(self._job.name, history, self._held_out, self.path)
+
+
+def described(job: Job, data: Prepared) -> dict[str, object]:
+    """What a run really used, for `run.json`."""
+    dataset = data.dataset
+    used = {
+        "net": job.name,
+        "input": list(job.input),
+        "classes": job.classes,
+        "command": list(job.command),
+        "backend": job.backend,
+        "device": job.engine.device,
+        "seed": job.seed,
+        "batch": job.batch,
+        "epochs": job.epochs,
+    }
+    return {
+        **used,
+        "recipe": {**job.recipe.described(), "batch": job.batch, "epochs": job.epochs},
+        "data": {
+            "name": dataset.name,
+            "about": dataset.about,
+            "classes": list(dataset.classes),
+            "training_images": len(dataset.train),
+            f"{dataset.held_out_name}_images": len(dataset.held_out),
+            "notes": list(dataset.notes),
+        },
+        "versions": {"python": platform.python_version(), **_versions(), **job.versions},
+        "platform": platform.platform(),
+    }
+
+
+def _versions() -> dict[str, str]:
+    """The versions of what is installed; what is not installed was not used."""
+    found: dict[str, str] = {}
+    for name in DISTRIBUTIONS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

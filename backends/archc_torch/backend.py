@@ -1,0 +1,31 @@
+"""What `archc` finds under the entry point `torch`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from archc.backend import Program
+from archc.ir import Graph
+from archc.recipe import Recipe
+from archc_torch.emit.program import emit
+
+if TYPE_CHECKING:
+    from archc_torch.engine import TorchEngine
+
+
+@dataclass(frozen=True)
+class TorchBackend:
+    """Emits programs without importing torch; only the engine needs it."""
+
+    name: ClassVar[str] = "torch"
+
+    def emit(self, graph: Graph) -> Program:
+        return emit(graph)
+
+    def engine(
+        self, program: Program, graph: Graph, recipe: Recipe, *, device: str, seed: int
+    ) -> TorchEngine:
+        from archc_torch.engine import TorchEngine
+
+        return TorchEngine(program, graph, recipe, device=device, seed=seed)

@@ -1,0 +1,206 @@
+"""The initialisation of a recipe as the method `reset_parameters`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from archc.emit.outline import Layer, Outline, Part
+from archc.emit.python import Items, Text, docstring, literal, number, quoted, statement
+from archc.ops.conv import Conv
+from archc.ops.linear import Fc
+from archc.recipe import (
+    ConstantValue,
+    Glorot,
+    He,
+    Initialiser,
+    InitRule,
+    Normal,
+    Ones,
+    Uniform,
+    Zeros,
+    spell,
+)
+
+DEFAULT = InitRule(("conv", "fc"), Glorot(), ConstantValue(value=0.0))
+"""Where a recipe says nothing: the same on every backend (docs/language.md)."""
+
+BIAS_GUARD = "                if layer.bias is not None:"
+
+
+def reset_parameters(outline: Outline) -> list[str]:
+    """The method: a loop a rule, in the recipe's order, so that later rules win."""
+    recipe = outline.graph.recipe
+    rules = list(recipe.init) if recipe is not None else []
+    said = "; ".join(_spelled(rule) for rule in rules)
+    if not _covers(rules, outline):
+        rules.insert(0, DEFAULT)
+        said = "; ".join(filter(None, [f"{_spelled(DEFAULT)} (archc's default)", said]))
+    lines = ["    def reset_parameters(self) -> None:", *_docstring(said)]
+    for rule in rules:
+        lines += _RuleWriter(outline, rule).lines()
+    return lines
+
+
+def _docstring(said: str) -> list[str]:
+    text = docstring(said)
+    if len(text) + 14 <= 88:
+        return [f'        """{text}."""']
+    lines = ['        """Initialise by the recipe.', ""]
+    for part in text.split("; "):
+        words, line = part.split(" "), "       "
+        for word in words:
+            if len(line) + 1 + len(word) > 87:
+                lines.append(line)
+                line = "           "
+            line += f" {word}"
+        lines.append(f"{line};")
+    lines[-1] = f"{lines[-1][:-1]}."
+    return [*lines, '        """']
+
+
+def _spelled(rule: InitRule) -> str:
+    fills = [spell(rule.weight)] if rule.weight else []
+    if rule.bias:
+        value = spell(rule.bias)
+        if isinstance(rule.bias, ConstantValue):
+            value = f"{rule.bias.value:g}"
+        fills.append(f"bias {value}")
+    return f"{', '.join(rule.targets)}: {', '.join(fills)}"
+
+
+def _layers(outline: Outline) -> dict[str, Layer]:
+    """Every weight layer by its attribute path."""
+    found: dict[str, Layer] = {}
+
+    def walk(elements: Sequence[object], path: str) -> None:
+        for element in elements:
+            if isinstance(element, Part):
+                walk(element.made.elements, f"{path}{element.name}.")
+            elif isinstance(element, Layer) and element.op.counted:
+                found[f"{path}{element.name}"] = element
+
+    walk(outline.net.elements, "")
+    return found
+
+
+def _covers(rules: Sequence[InitRule], outline: Outline) -> bool:
+    """Whether the rules say where every weight and bias starts, by kinds of op."""
+    kinds = {layer.op.word for layer in _layers(outline).values()}
+    weights = {target for rule in rules if rule.weight for target in rule.targets}
+    biases = {target for rule in rules if rule.bias for target in rule.targets}
+    return kinds <= weights and kinds <= biases
+
+
+class _RuleWriter:
+    def __init__(self, outline: Outline, rule: InitRule) -> None:
+        self.outline = outline
+        self.rule = rule
+        self.layers = _layers(outline)
+
+    def lines(self) -> list[str]:
+        layers = self.layers.values()
+        kinds = [t for t in self.rule.targets if any(layer.op.word == t for layer in layers)]
+        names = [path for path in self._paths() if path in self.layers]
+        if isinstance(self.rule.weight, Glorot) and self._grouped(kinds, names):
+            # The fan-out within a group is known layer by layer only.
+            names = [
+                path
+                for path, layer in self.layers.items()
+                if layer.op.word in kinds or path in names
+            ]
+            kinds = []
+        return [*self._by_kind(kinds), *self._by_name(names)]
+
+    def _paths(self) -> list[str]:
+        """The attribute paths of the targets that are layers."""
+        attributes = {
+            canonical.rpartition(".")[0]: path.rpartition(".")[0]
+            for canonical, path in self.outline.keys.items()
+        }
+        return [attributes[target] for target in self.rule.targets if target in attributes]
+
+    def _grouped(self, kinds: Sequence[str], names: Sequence[str]) -> bool:
+        return any(
+            groups_of(layer) > 1
+            for path, layer in self.layers.items()
+            if layer.op.word in kinds or path in names
+        )
+
+    def _by_kind(self, kinds: Sequence[str]) -> list[str]:
+        if not kinds:
+            return []
+        modules = self._modules(kinds)
+        test = modules[0] if len(modules) == 1 else f"({', '.join(modules)})"
+        lines = [
+            "        for layer in self.modules():",
+            f"            if isinstance(layer, {test}):",
+        ]
+        if self.rule.weight:
+            lines.append(f"                {_fill(self.rule.weight, 'layer.weight')}")
+        if self.rule.bias:
+            lines += [BIAS_GUARD, f"                    {_fill(self.rule.bias, 'layer.bias')}"]
+        return lines
+
+    def _modules(self, kinds: Sequence[str]) -> list[str]:
+        """The classes that layers of these kinds are, each that the net has."""
+        found: dict[str, None] = {}
+        for layer in self.layers.values():
+            if layer.op.word in kinds and isinstance(layer.op, Conv):
+                found["nn.Conv2d"] = None
+            elif layer.op.word in kinds and isinstance(layer.op, Fc):
+                found["nn.Linear" if layer.op.groups == 1 else "GroupedLinear"] = None
+        return list(found)
+
+    def _by_name(self, names: Sequence[str]) -> list[str]:
+        lines: list[str] = []
+        if names and isinstance(self.rule.weight, Glorot) and self._grouped((), names):
+            lines.append("        groups = {")
+            lines += [f"            {quoted(n)}: {groups_of(self.layers[n])}," for n in names]
+            lines += [
+                "        }",
+                "        for name, n in groups.items():",
+                '            glorot_(self.get_parameter(f"{name}.weight"), n)',
+            ]
+        elif names and self.rule.weight:
+            lines += self._each(names, "weight", self.rule.weight)
+        biased = [name for name in names if getattr(self.layers[name].op, "bias", False)]
+        if biased and self.rule.bias:
+            lines += self._each(biased, "bias", self.rule.bias)
+        return lines
+
+    def _each(self, names: Sequence[str], what: str, form: Initialiser) -> list[str]:
+        if len(names) == 1:
+            target = f'self.get_parameter("{names[0]}.{what}")'
+            return [f"        {_fill(form, target)}"]
+        items = Items([Text(quoted(name)) for name in names], "()")
+        head = statement("for name in ", items, 8)
+        head[-1] += ":"
+        target = f'self.get_parameter(f"{{name}}.{what}")'
+        return [*head, f"            {_fill(form, target)}"]
+
+
+def groups_of(layer: Layer) -> int:
+    """How many towers and groups the units of a layer fall into."""
+    op, factors = layer.op, layer.node.factors
+    groups = op.groups if isinstance(op, Conv | Fc) else 1
+    return factors.get("out", 1) * groups // factors.get("groups", 1)
+
+
+def _fill(form: Initialiser, target: str) -> str:
+    match form:
+        case Normal(mean=mean, std=std):
+            return f"nn.init.normal_({target}, {number(mean)}, {number(std)})"
+        case Uniform(low=low, high=high):
+            return f"nn.init.uniform_({target}, {number(low)}, {number(high)})"
+        case Zeros() | ConstantValue(value=0.0):
+            return f"nn.init.zeros_({target})"
+        case Ones() | ConstantValue(value=1.0):
+            return f"nn.init.ones_({target})"
+        case ConstantValue(value=value):
+            return f"nn.init.constant_({target}, {literal(value).text})"
+        case Glorot():
+            return f"nn.init.xavier_uniform_({target})"
+        case He():
+            return f'nn.init.kaiming_normal_({target}, nonlinearity="relu")'
+        case _:
+            raise TypeError(f"no PyTorch for the initialiser {form.word}")

@@ -1,0 +1,98 @@
+"""The whole program: a docstring, imports, what it carries along, its classes."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from archc import __version__
+from archc.analysis.report import Report, report
+from archc.backend import Program
+from archc.emit.outline import Outline, outline
+from archc.emit.python import docstring, literal, quoted
+from archc.evaluate import shown
+from archc.ir import Graph
+from archc.ops.base import written as shape_text
+from archc_torch.emit.module import ModuleWriter
+from archc_torch.emit.names import GLOBALS, METHODS, MODULE_NAMES
+from archc_torch.runtime import sources
+
+
+def emit(graph: Graph) -> Program:
+    """The PyTorch program of a graph without towers."""
+    made = outline(graph, MODULE_NAMES | METHODS | GLOBALS)
+    writers = [ModuleWriter(made, each) for each in made.classes]
+    classes = ["\n".join(writer.lines()) for writer in writers]
+    helpers = {helper for writer in writers for helper in writer.helpers}
+    if any("glorot_(" in text.replace("xavier", "") for text in classes):
+        helpers.add("glorot_")
+    carried = sources(helpers)
+    body = [*carried, *classes, *_loss_weights(made), _main(made)]
+    code = "\n\n\n".join(body)
+    head = f'"""{_docstring(graph)}\n"""\n\n{_imports(code)}'
+    return Program(f"{head}\n\n\n{code}\n", made.net.name, dict(made.keys))
+
+
+def _docstring(graph: Graph) -> str:
+    found = report(graph)
+    file = graph.source.name.rsplit("/", 1)[-1]
+    digest = hashlib.sha256(graph.source.text.encode()).hexdigest()[:16]
+    settings = ", ".join(f"{name}={shown(value)}" for name, value in graph.altered.items())
+    lines = [
+        graph.doc or graph.name,
+        "",
+        f"Compiled by archc {__version__} from {file} (sha256 {digest})"
+        + (f" with {settings}." if settings else "."),
+        *_counts(found),
+    ]
+    return docstring("\n".join(lines))
+
+
+def _counts(found: Report) -> list[str]:
+    params = f"{found.counts.params:,} parameters"
+    macs = found.counts.macs
+    if found.has_heads:
+        params += f" ({found.without_heads.params:,} without the auxiliary heads)"
+        macs = found.without_heads.macs
+    return [f"{params};", f"{_short(macs)} multiply-adds at {shape_text(found.input)}."]
+
+
+def _short(count: int) -> str:
+    for scale, unit in ((10**9, "G"), (10**6, "M"), (10**3, "K")):
+        if count >= scale:
+            return f"{count / scale:.4g} {unit}"
+    return str(count)
+
+
+def _imports(code: str) -> str:
+    """The imports that the code uses."""
+    standard = ["import math"] if re.search(r"\bmath\.", code) else []
+    if re.search(r"\bSequence\[", code):
+        standard.append("from collections.abc import Sequence")
+    framework = ["import torch"]
+    if re.search(r"\bF\.", code):
+        framework.append("import torch.nn.functional as F")
+    framework.append("from torch import Tensor, nn")
+    return "\n".join([*standard, *([""] if standard else []), *framework])
+
+
+def _loss_weights(made: Outline) -> list[str]:
+    if not made.taps:
+        return []
+    pairs = [("logits", 1.0)]
+    pairs += [(made.net.elements[tap.part].name, tap.weight) for tap in made.taps]
+    inner = ", ".join(f"{quoted(name)}: {literal(weight).text}" for name, weight in pairs)
+    return [f"LOSS_WEIGHTS = {{{inner}}}"]
+
+
+def _main(made: Outline) -> str:
+    shape = ", ".join(str(size) for size in made.graph.input)
+    return "\n".join(
+        [
+            'if __name__ == "__main__":',
+            f"    model = {made.net.name}().eval()",
+            f"    outputs = model(torch.zeros(1, {shape}))",
+            "    count = sum(parameter.numel() for parameter in model.parameters())",
+            '    print(f"{tuple(outputs.shape)}, {count:,} parameters")',
+        ]
+    )

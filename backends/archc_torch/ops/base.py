@@ -1,0 +1,102 @@
+"""How an op is written in PyTorch: a module and its call, or a function of its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from archc.emit.outline import Layer
+from archc.emit.python import Call, Text, Tree, literal
+from archc.ops.base import Op, Pair, pair
+from archc.ops.conv import Conv
+from archc.ops.pool import Pool
+
+Function = Callable[[Sequence[Tree]], Tree]
+
+
+@dataclass(frozen=True)
+class Written:
+    """A layer in PyTorch.
+
+    `module` is what the constructor makes, None for what has no weights or state; then
+    `function` is the layer applied to its inputs. `helper` names a function or class of
+    `archc_torch.runtime` that the program must carry.
+    """
+
+    module: Call | None = None
+    function: Function | None = None
+    helper: str = ""
+
+
+AnOp = TypeVar("AnOp", bound=Op)
+Emitter = Callable[[Layer, AnOp], Written]
+
+EMITTERS: dict[type[Op], Emitter[Any]] = {}
+"""Every op's emitter; the modules of `archc_torch.ops` fill it."""
+
+
+def emits(op: type[AnOp]) -> Callable[[Emitter[AnOp]], Emitter[AnOp]]:
+    """Registers the emitter of an op."""
+
+    def register(emitter: Emitter[AnOp]) -> Emitter[AnOp]:
+        EMITTERS[op] = emitter
+        return emitter
+
+    return register
+
+
+def size(pair: tuple[int, int]) -> Text:
+    """A size as PyTorch takes it: one number where height and width agree."""
+    return literal(pair[0] if pair[0] == pair[1] else pair)
+
+
+def as_map(tree: Tree, layer: Layer, i: int = 0) -> Tree:
+    """An input as `(N, C, H, W)`: a vector becomes a map of one place."""
+    if not layer.flat_inputs[i]:
+        return tree
+    return Call("unflatten", [Text("1"), Text("(-1, 1, 1)")], on=tree)
+
+
+def as_features(tree: Tree, layer: Layer, i: int = 0) -> Tree:
+    """An input as `(N, C * H * W)`, flattened in the order C, H, W."""
+    if layer.flat_inputs[i]:
+        return tree
+    return Call("flatten", [Text("1")], on=tree)
+
+
+def is_open(layer: Layer, field: str) -> bool:
+    """Whether a field is text in the class's parameters, not one value."""
+    return layer.fields[field] != literal(getattr(layer.op, field))
+
+
+def sized(layer: Layer, field: str) -> Text:
+    """A kernel or stride: the parameter it is given as, else its value."""
+    if is_open(layer, field):
+        return layer.fields[field]
+    return size(pair(getattr(layer.op, field)))
+
+
+def window(layer: Layer, op: Conv | Pool, *, stride: Pair) -> list[tuple[str, Tree]]:
+    """`stride` and `padding` as keywords, left out where they are PyTorch's defaults.
+
+    `stride` is what PyTorch takes where it is not said.
+    """
+    named: list[tuple[str, Tree]] = []
+    if is_open(layer, "stride") or pair(op.stride) != stride:
+        named.append(("stride", sized(layer, "stride")))
+    if op.pad == "same" and is_open(layer, "kernel"):
+        named.append(("padding", _same(layer, op)))
+    elif is_open(layer, "pad"):
+        named.append(("padding", layer.fields["pad"]))
+    elif op.padding() != (0, 0):
+        named.append(("padding", size(op.padding())))
+    return named
+
+
+def _same(layer: Layer, op: Conv | Pool) -> Text:
+    """(k - 1) / 2 for a kernel that is a parameter."""
+    kernel = layer.fields["kernel"].text
+    if isinstance(op.kernel, int):
+        return Text(f"({kernel} - 1) // 2")
+    return Text(f"(({kernel}[0] - 1) // 2, ({kernel}[1] - 1) // 2)")

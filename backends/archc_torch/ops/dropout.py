@@ -1,0 +1,15 @@
+"""Dropout in PyTorch."""
+
+from __future__ import annotations
+
+from archc.emit.outline import Layer
+from archc.emit.python import Call, Text
+from archc.ops.dropout import Dropout
+from archc_torch.ops.base import Written, emits
+
+
+@emits(Dropout)
+def dropout(layer: Layer, op: Dropout) -> Written:
+    """F.dropout: p is the probability to drop, scaled in training, as ours."""
+    rest = [layer.fields["p"], Text("self.training")]
+    return Written(function=lambda x: Call("F.dropout", [*x, *rest]))

@@ -1,0 +1,82 @@
+"""What emitted programs carry along: short functions that PyTorch lacks.
+
+The emitter copies the source of those that a program needs, so what is tested here is
+what users run.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def lrn(x: Tensor, n: int, k: float, alpha: float, beta: float) -> Tensor:
+    """Local response normalisation (Krizhevsky et al. 2012, Section 3.3).
+
+    (N, C, H, W) -> the same. The paper's alpha weighs the sum of n squares, PyTorch's
+    their mean: hence alpha * n.
+    """
+    return F.local_response_norm(x, n, alpha=alpha * n, beta=beta, k=k)
+
+
+def tower_lrn(
+    x: Tensor, n: int, k: float, alpha: float, beta: float, towers: int
+) -> Tensor:
+    """Local response normalisation within each tower's own channels.
+
+    (N, C, H, W) -> the same; a tower has C / towers channels. The paper's alpha weighs
+    the sum of n squares, PyTorch's their mean: hence alpha * n.
+    """
+    apart = x.reshape(-1, x.shape[1] // towers, *x.shape[2:])
+    apart = F.local_response_norm(apart, n, alpha=alpha * n, beta=beta, k=k)
+    return apart.reshape(x.shape)
+
+
+def tower_cat(maps: Sequence[Tensor], towers: int) -> Tensor:
+    """Concatenation of channels within each tower: all of the first tower's come first.
+
+    Maps (N, C_i, ...) -> (N, sum of C_i, ...).
+    """
+    apart = [x.unflatten(1, (towers, -1)) for x in maps]
+    return torch.cat(apart, dim=2).flatten(1, 2)
+
+
+def tower_softmax(x: Tensor, towers: int) -> Tensor:
+    """Softmax over each tower's own channels: (N, C, ...) -> the same."""
+    return x.unflatten(1, (towers, -1)).softmax(dim=2).flatten(1, 2)
+
+
+def glorot_(weight: Tensor, groups: int) -> None:
+    """Uniform in +-sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio 2010, equation 16).
+
+    The units that one input feeds are those of its own group or tower.
+    """
+    fan_in = weight[0].numel()
+    fan_out = weight.numel() // weight.shape[1] // groups
+    bound = math.sqrt(6 / (fan_in + fan_out))
+    nn.init.uniform_(weight, -bound, bound)
+
+
+class GroupedLinear(nn.Module):
+    """A fully connected layer in groups: each part of the input has its outputs.
+
+    (N, in_features) -> (N, out_features); weight (out_features, in_features / groups).
+    """
+
+    def __init__(
+        self, in_features: int, out_features: int, groups: int, bias: bool = True
+    ) -> None:
+        super().__init__()
+        self.groups = groups
+        self.weight = nn.Parameter(torch.empty(out_features, in_features // groups))
+        self.bias = nn.Parameter(torch.empty(out_features)) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = self.weight.unflatten(0, (self.groups, -1))
+        x = torch.einsum("ngi,goi->ngo", x.unflatten(1, (self.groups, -1)), weight)
+        x = x.flatten(1)
+        return x if self.bias is None else x + self.bias

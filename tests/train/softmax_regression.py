@@ -1,0 +1,45 @@
+"""A framework in thirty lines, to train the driver with: softmax regression in NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from archc.backend import Step
+
+
+class SoftmaxRegression:
+    """An `Engine`. Pixels are divided by 255 inside, so that any recipe converges."""
+
+    device = "cpu (NumPy)"
+
+    def __init__(self, shape: tuple[int, int, int], classes: int) -> None:
+        self.weight = np.zeros((classes, int(np.prod(shape))), np.float32)
+        self.bias = np.zeros(classes, np.float32)
+        self.rates: list[float] = []
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        logits = self._flat(images) @ self.weight.T + self.bias
+        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+    def step(self, images: np.ndarray, labels: np.ndarray, lr: float) -> Step:
+        self.rates.append(lr)
+        probabilities = self.predict(images)
+        rows = np.arange(len(labels))
+        loss = float(-np.log(probabilities[rows, labels]).mean())
+        wrong = int((probabilities.argmax(axis=1) != labels).sum())
+        probabilities[rows, labels] -= 1
+        self.weight -= lr * probabilities.T @ self._flat(images) / len(labels)
+        self.bias -= lr * probabilities.mean(axis=0)
+        return Step(loss, wrong)
+
+    def weights(self) -> dict[str, np.ndarray]:
+        return {"fc1.weight": self.weight, "fc1.bias": self.bias}
+
+    def load_weights(self, weights: Mapping[str, np.ndarray]) -> None:
+        self.weight, self.bias = weights["fc1.weight"], weights["fc1.bias"]
+
+    def _flat(self, images: np.ndarray) -> np.ndarray:
+        return images.reshape(len(images), -1) / np.float32(255)
