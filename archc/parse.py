@@ -73,7 +73,7 @@ def parse(source: Source) -> syntax.File:
         fail(_unexpected(source, error))
     try:
         # lark leaves the result of a transformer untyped; it is what `start` returns.
-        file: syntax.File = _Builder(source).transform(tree)  # pyright: ignore
+        file: syntax.File = _Builder(source).transform(tree)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     except VisitError as error:
         if isinstance(error.orig_exc, DiagnosticError):
             raise error.orig_exc from None

@@ -13,6 +13,7 @@ from archc.diagnostics import fail
 from archc.errors.recipes import NoLoss, NoRecipe
 
 if TYPE_CHECKING:
+    from archc.backend import Engine
     from archc.cli.common import Commands
     from archc.evaluate import Value
 
@@ -82,9 +83,13 @@ def run(arguments: argparse.Namespace) -> int:
     if not isinstance(last.op, Softmax) or graph.shape[1:] != (1, 1):
         fail(NoLoss(net=graph.name, last=last.op.word if last.op else "", span=last.span))
     program = compile_graph(graph, arguments.backend)
-    engine = backend(arguments.backend).engine(
-        program, graph, recipe, device=arguments.device, seed=arguments.seed
-    )
+    framework = backend(arguments.backend)
+
+    def make_engine() -> Engine:
+        return framework.engine(
+            program, graph, recipe, device=arguments.device, seed=arguments.seed
+        )
+
     settled = {
         "batch": recipe.batch if arguments.batch is None else arguments.batch,
         "epochs": recipe.epochs if arguments.epochs is None else arguments.epochs,
@@ -98,7 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
         input=graph.input,
         classes=graph.shape[0],
         recipe=recipe,
-        engine=engine,
+        make_engine=make_engine,
         backend=arguments.backend,
         data=arguments.data,
         run_dir=Path(arguments.output) if arguments.output else default,
@@ -109,6 +114,5 @@ def run(arguments: argparse.Namespace) -> int:
         epochs=settled["epochs"],
         quiet=arguments.quiet,
         command=tuple(sys.argv),
-        versions=engine.versions,
     )
     return 0 if train(job).status == "finished" else 130

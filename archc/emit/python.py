@@ -104,8 +104,9 @@ def class_name(text: str, doc: str = "") -> str:
     """`VggD` for `vgg_d`; as the description spells it where it begins with the name."""
     first = doc.split(maxsplit=1)[0] if doc.split() else ""
     spelled = "".join(c for c in first if c.isascii() and c.isalnum())
-    if spelled.lower() == text.replace("_", "").lower() and not spelled[0].isdigit():
-        return spelled[0].upper() + spelled[1:]
+    plain = text.replace("_", "").lower()
+    if plain and spelled.lower().startswith(plain) and not spelled[0].isdigit():
+        return spelled[0].upper() + spelled[1 : len(plain)]
     parts = [part for part in text.split("_") if part]
     camel = "".join(part[0].upper() + part[1:] for part in parts) or "Net"
     if camel[0].isdigit():

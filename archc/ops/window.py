@@ -20,18 +20,14 @@ def padding(pad: int | Pair | Literal["same"], kernel: Pair) -> Pair:
 def positions(size: int, kernel: int, stride: int, pad: int, *, up: bool) -> int:
     """How many windows fit along one axis; 0 or fewer where none does.
 
-    Down: `floor((size + 2 pad - kernel) / stride) + 1`. Up is Caffe's: the ceiling, less
-    a last window that would start beyond the input and its left padding.
+    Down: `floor((size + 2 pad - kernel) / stride) + 1`. Up is Caffe's: the ceiling, but
+    only of windows that begin in the input or its left padding.
     """
     room = size + 2 * pad - kernel
-    if room < 0:
-        return 0
     if not up:
         return room // stride + 1
-    count = -(-room // stride) + 1
-    if (count - 1) * stride >= size + pad:
-        count -= 1
-    return count
+    begun_inside = (size + pad - 1) // stride + 1
+    return min(-(-room // stride) + 1, begun_inside)
 
 
 def slide(size: Pair, kernel: Pair, stride: Pair, pad: Pair, *, up: bool = False) -> Pair:

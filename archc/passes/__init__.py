@@ -8,9 +8,18 @@ from archc.ir import Graph
 from archc.passes.base import Pass
 from archc.passes.merge_towers import MergeTowers
 from archc.passes.strip_heads import StripHeads
+from archc.passes.to_logits import ToLogits, ends_in_softmax
 from archc.passes.verify import verify
 
-__all__ = ["MergeTowers", "Pass", "StripHeads", "run", "verify"]
+__all__ = [
+    "MergeTowers",
+    "Pass",
+    "StripHeads",
+    "ToLogits",
+    "ends_in_softmax",
+    "run",
+    "verify",
+]
 
 
 def run(passes: Sequence[Pass], graph: Graph) -> Graph:

@@ -26,7 +26,8 @@ def rebuild(graph: Graph, nodes: list[Node], moved: Mapping[int, int]) -> Graph:
     for stage in graph.stages:
         kept = [moved[i] for i in range(stage.first, stage.last + 1) if i in moved]
         if kept:
-            stages.append(replace(stage, first=kept[0], last=kept[-1]))
+            # A stage that lost its last nodes ends where their value now comes from.
+            stages.append(replace(stage, first=min(kept), last=max(kept)))
     heads: list[Head] = [
         replace(head, tap=moved[head.tap], output=moved[head.output])
         for head in graph.heads

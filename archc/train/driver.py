@@ -9,6 +9,7 @@ from typing import Literal
 
 from rich.console import Console
 
+from archc.backend import Engine
 from archc.data.prepare import Prepared, prepare
 from archc.diagnostics import DiagnosticError, fail
 from archc.errors.training import LossNotFinite, ProbabilityNotFinite
@@ -37,14 +38,15 @@ def train(job: Job) -> Result:
         batch=job.batch,
         seed=job.seed,
     )
+    engine = job.make_engine()
     console = Console()
     images = len(data.dataset.train)
     with (
-        RunDirectory(job, data) as run,
+        RunDirectory(job, data, engine) as run,
         listening() as interrupt,
         display(console, quiet=job.quiet, epochs=job.epochs, images=images) as shown,
     ):
-        training = _Training(job, data, run, interrupt, shown)
+        training = _Training(job, data, engine, run, interrupt, shown)
         training.introduce()
         result = training.go()
     say(console, last_line(result))
@@ -68,10 +70,17 @@ class _Training:
     """One run under way: its history and where to say and keep things."""
 
     def __init__(
-        self, job: Job, data: Prepared, run: RunDirectory, interrupt: Interrupt, shown: Display
+        self,
+        job: Job,
+        data: Prepared,
+        engine: Engine,
+        run: RunDirectory,
+        interrupt: Interrupt,
+        shown: Display,
     ) -> None:
         self.job = job
         self.data = data
+        self.engine = engine
         self.run = run
         self.interrupt = interrupt
         self.shown = shown
@@ -83,7 +92,7 @@ class _Training:
         self.shown.say(
             f"{self.job.name} on {dataset.name}: {len(dataset.train)} images to train, "
             f"{len(dataset.held_out)} held out for {dataset.held_out_name}, "
-            f"{len(dataset.classes)} classes; {self.job.engine.device}; {self.run.path}"
+            f"{len(dataset.classes)} classes; {self.engine.device}; {self.run.path}"
         )
         for note in dataset.notes:
             self.shown.say(f"note: {note}")
@@ -112,7 +121,7 @@ class _Training:
         )
 
     def _save_last(self) -> None:
-        self.run.save(self.run.weights, self.job.engine.weights(), len(self.history))
+        self.run.save(self.run.weights, self.engine.weights(), len(self.history))
         self.shown.say(f"weights saved in {self.run.weights}")
 
     def _epochs(self) -> Literal["finished", "interrupted"]:
@@ -131,7 +140,7 @@ class _Training:
             self.history.append(metrics)
             self.run.record(metrics)
             if self.best is None or metrics.score.wrong < self.best.score.wrong:
-                self.run.save(self.run.best, self.job.engine.weights(), epoch)
+                self.run.save(self.run.best, self.engine.weights(), epoch)
                 self.best = metrics
             self.shown.say(metrics.line(self.job.epochs, self.data.dataset.held_out_name))
         return "finished"
@@ -150,7 +159,7 @@ class _Training:
         start = perf_counter()
         with closing(self.data.train.epoch(epoch)) as batches:
             for number, batch in enumerate(batches, 1):
-                step = self.job.engine.step(batch.images, batch.labels, lr)
+                step = self.engine.step(batch.images, batch.labels, lr)
                 if not math.isfinite(step.loss):
                     fail(
                         LossNotFinite(
@@ -170,7 +179,7 @@ class _Training:
 
     def _score(self, epoch: int) -> Score | None:
         evaluator = Evaluator(
-            engine=self.job.engine,
+            engine=self.engine,
             backend=self.job.backend,
             loader=self.data.held_out,
             classes=self.job.classes,

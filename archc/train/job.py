@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -25,7 +25,8 @@ class Job:
     """(C, H, W)"""
     classes: int
     recipe: Recipe
-    engine: Engine
+    make_engine: Callable[[], Engine]
+    """Called once the data have been checked: a large net takes its time to be made."""
     backend: str
     data: str
     """`digits`, or the path of an image folder."""
@@ -43,8 +44,6 @@ class Job:
     """Print the last line only."""
     command: tuple[str, ...] = ()
     """The command line, for the log of the run."""
-    versions: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Versions of what the backend uses (`torch`), for the log of the run."""
 
     def check(self) -> None:
         """Raises `DiagnosticError` (E0801, E0806) with everything that cannot be trained by."""

@@ -21,6 +21,7 @@ from types import TracebackType
 
 import numpy as np
 
+from archc.backend import Engine
 from archc.data.pipeline import flatten
 from archc.data.prepare import Prepared
 from archc.diagnostics import fail
@@ -51,7 +52,7 @@ class RunDirectory(AbstractContextManager["RunDirectory"]):
     written, from every method.
     """
 
-    def __init__(self, job: Job, data: Prepared) -> None:
+    def __init__(self, job: Job, data: Prepared, engine: Engine) -> None:
         self._job = job
         self._held_out = data.dataset.held_out_name
         self.path = job.run_dir
@@ -62,7 +63,9 @@ class RunDirectory(AbstractContextManager["RunDirectory"]):
                 fail(RunDirectoryExists(path=str(self.path)))
         write_text(self.path / "spec.arch", job.spec_text)
         write_text(self.path / "program.py", job.program_text)
-        settings = json.dumps(described(job, data), indent=2, ensure_ascii=False, allow_nan=False)
+        settings = json.dumps(
+            described(job, data, engine), indent=2, ensure_ascii=False, allow_nan=False
+        )
         write_text(self.path / "run.json", settings + "\n")
         if data.statistics:
             write_tensors(
@@ -113,7 +116,7 @@ class RunDirectory(AbstractContextManager["RunDirectory"]):
             draw_curve(self._job.name, history, self._held_out, self.path)
 
 
-def described(job: Job, data: Prepared) -> dict[str, object]:
+def described(job: Job, data: Prepared, engine: Engine) -> dict[str, object]:
     """What a run really used, for `run.json`."""
     dataset = data.dataset
     used = {
@@ -122,7 +125,7 @@ def described(job: Job, data: Prepared) -> dict[str, object]:
         "classes": job.classes,
         "command": list(job.command),
         "backend": job.backend,
-        "device": job.engine.device,
+        "device": engine.device,
         "seed": job.seed,
         "batch": job.batch,
         "epochs": job.epochs,
@@ -138,7 +141,7 @@ def described(job: Job, data: Prepared) -> dict[str, object]:
             f"{dataset.held_out_name}_images": len(dataset.held_out),
             "notes": list(dataset.notes),
         },
-        "versions": {"python": platform.python_version(), **_versions(), **job.versions},
+        "versions": {"python": platform.python_version(), **_versions(), **engine.versions},
         "platform": platform.platform(),
     }
 

@@ -27,12 +27,13 @@ def job(tmp_path: Path, engine: SoftmaxRegression) -> Callable[..., Job]:
 
     def make(**fields: object) -> Job:
         recipe = Recipe(batch=32, epochs=3, optimizer=Sgd(lr=0.1), augment=STEPS, evaluate=STEPS)
+        made = fields.pop("engine", engine)
         settled: dict[str, object] = {
             "name": "softmax",
             "input": (1, 8, 8),
             "classes": 10,
             "recipe": recipe,
-            "engine": engine,
+            "make_engine": lambda: made,
             "backend": "numpy",
             "data": "digits",
             "run_dir": tmp_path / "run",

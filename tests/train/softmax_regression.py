@@ -12,6 +12,8 @@ from archc.backend import Step
 class SoftmaxRegression:
     """An `Engine`. Pixels are divided by 255 inside, so that any recipe converges."""
 
+    versions: Mapping[str, str] = {"softmax": "9.9"}
+
     device = "cpu (NumPy)"
 
     def __init__(self, shape: tuple[int, int, int], classes: int) -> None:

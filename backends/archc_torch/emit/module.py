@@ -19,7 +19,6 @@ from archc.emit.python import (
     statement,
 )
 from archc.ir import Graph
-from archc.ops.activation import Softmax
 from archc.ops.base import written as shape_text
 from archc_torch.emit.initialise import reset_parameters
 from archc_torch.emit.names import GLOBALS
@@ -28,13 +27,17 @@ from archc_torch.ops.base import as_features, as_map
 
 
 class ModuleWriter:
-    """Writes one class; the net's own has shapes and lines beside its statements."""
+    """Writes one class; the net's own has shapes and lines beside its statements.
 
-    def __init__(self, outline: Outline, made: ClassOutline) -> None:
+    `classifies`: the spec ended in softmax, so that the net has a `predict`.
+    """
+
+    def __init__(self, outline: Outline, made: ClassOutline, *, classifies: bool) -> None:
         self.outline = outline
         self.graph: Graph = outline.graph
         self.made = made
         self.is_net = made is outline.net
+        self.classifies = classifies
         self.written: dict[int, Written] = {
             i: written(element)
             for i, element in enumerate(made.elements)
@@ -53,7 +56,7 @@ class ModuleWriter:
             lines += [*constructor, ""]
         lines += self._forward()
         if self.is_net:
-            if self._softmax is not None:
+            if self.classifies:
                 lines += ["", *self._predict()]
             if self.graph_has_weights:
                 lines += ["", *reset_parameters(self.outline)]
@@ -92,7 +95,7 @@ class ModuleWriter:
         size = (first.shapes[0] if isinstance(first, Layer) else first.shape)[1:]
         channels = self.made.in_channels or "C"
         before = f"(N, {channels})" if self.made.flat_input else f"(N, {channels}, H, W)"
-        element = self.made.elements[self._result]
+        element = self.made.elements[self.made.output]
         out = self.made.out_channels.text
         if not self.made.in_channels and out == "in_channels":
             out = "C"
@@ -138,30 +141,10 @@ class ModuleWriter:
 
     # The forward function
 
-    @property
-    def _softmax(self) -> int | None:
-        """The softmax that the class ends in: its loss is cross-entropy on what comes before."""
-        last = self.made.elements[self.made.output]
-        ends = isinstance(last, Layer) and isinstance(last.op, Softmax)
-        return self.made.output if ends and self._makes_loss else None
-
-    @property
-    def _makes_loss(self) -> bool:
-        return self.is_net or self.made.scope.kind == "aux"
-
-    @property
-    def _result(self) -> int:
-        """The value that the class returns: the logits where it ends in softmax."""
-        if self._softmax is None:
-            return self.made.output
-        return self.made.elements[self._softmax].inputs[0]
-
     def _body(self) -> Body:
         taps = self.outline.taps if self.is_net else ()
         skipped = {tap.part for tap in taps}
-        if self._softmax is not None:
-            skipped.add(self._softmax)
-        results = [self._result, *(tap.source for tap in taps)]
+        results = [self.made.output, *(tap.source for tap in taps)]
         return forward(self.made, self._apply, GLOBALS, results, skipped)
 
     def _apply(self, element: Element, inputs: Sequence[Tree]) -> Tree:
@@ -202,15 +185,16 @@ class ModuleWriter:
 
     def _flat_logits(self, tree: Tree) -> Tree:
         """Logits as (N, classes), also where they come from a 1x1 map."""
-        element = self.made.elements[self._result]
+        element = self.made.elements[self.made.output]
         shape = _shape(element, self.graph)
-        if self._softmax is None or element.features or shape[1:] != (1, 1):
+        last = self.is_net or self.made.scope.kind == "aux"
+        if not (last and self.classifies) or element.features or shape[1:] != (1, 1):
             return tree
         return Call("flatten", [Text("1")], on=tree)
 
     def _predict(self) -> list[str]:
         shape = ", ".join(str(size) for size in self.graph.input)
-        after = self._shape_after(self._result)
+        after = self._shape_after(self.made.output)
         return [
             "    @torch.no_grad()",
             "    def predict(self, x: Tensor) -> Tensor:",

@@ -13,6 +13,7 @@ from archc.emit.python import docstring, literal, quoted
 from archc.evaluate import shown
 from archc.ir import Graph
 from archc.ops.base import written as shape_text
+from archc.passes import ToLogits, ends_in_softmax, run
 from archc_torch.emit.module import ModuleWriter
 from archc_torch.emit.names import GLOBALS, METHODS, MODULE_NAMES
 from archc_torch.runtime import sources
@@ -20,8 +21,9 @@ from archc_torch.runtime import sources
 
 def emit(graph: Graph) -> Program:
     """The PyTorch program of a graph without towers."""
-    made = outline(graph, MODULE_NAMES | METHODS | GLOBALS)
-    writers = [ModuleWriter(made, each) for each in made.classes]
+    made = outline(run([ToLogits()], graph), MODULE_NAMES | METHODS | GLOBALS)
+    classifies = ends_in_softmax(graph)
+    writers = [ModuleWriter(made, each, classifies=classifies) for each in made.classes]
     classes = ["\n".join(writer.lines()) for writer in writers]
     helpers = {helper for writer in writers for helper in writer.helpers}
     if any("glorot_(" in text.replace("xavier", "") for text in classes):

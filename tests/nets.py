@@ -1,0 +1,106 @@
+"""Nets that tests share: the zoo's, and small ones that use what the language has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from archc.driver import check, setting
+from archc.ir import Graph
+from archc.parse import read
+from archc.source import Source
+
+ROOT = Path(__file__).parent.parent
+SPECS = sorted((ROOT / "specs").glob("*.arch"))
+GOOGLENET = Path(__file__).parent / "specs" / "googlenet.arch"
+
+
+def net(body: str, blocks: str = "", params: str = "") -> Graph:
+    """A graph of a net with this body."""
+    return check(Source("test.arch", f"net test{params} {{ {body} }}\n{blocks}"))
+
+
+def spec(path: Path, settings: Mapping[str, str] | None = None) -> Graph:
+    """The graph of a file."""
+    values = {name: setting(name, text) for name, text in (settings or {}).items()}
+    return check(read(path, path.name), values)
+
+
+INCEPTION = """
+block inception(n1, r3, n3, r5, n5, pp) {
+  concat {
+    | conv(1, 1, n1) relu
+    | conv(1, 1, r3) relu  conv(3, 1, n3, pad=same) relu
+    | conv(1, 1, r5) relu  conv(5, 1, n5, pad=same) relu
+    | maxpool(3, 1, pad=same)  conv(1, 1, pp) relu
+  }
+}
+"""
+
+SMALL: dict[str, Graph] = {
+    "alexnet": net(
+        """input(3x35x35)
+        towers(2) { conv(5, 2, 6) relu lrn(5) maxpool(3, 2)  conv(5, 1, 8, pad=2) relu lrn(3) }
+        towers(2) { conv(3, 1, 6, pad=1) relu  conv(3, 1, 4, pad=1) relu maxpool(3, 2) }
+        towers(2) { fc(16) relu dropout(0.5) fc(10) relu }
+        fc(classes) softmax""",
+        params="(classes = 7)",
+    ),
+    "inception": net(
+        """input(3x24x24)
+        conv(7, 2, 8, pad=3) relu maxpool(3, 2, round=up) lrn(5)
+        a: inception(4, 3, 5, 2, 3, 4)
+        aux(weight = 0.3) { avgpool(3, 2) conv(1, 1, 5) relu fc(6) relu dropout(0.7) fc(n) softmax }
+        b: inception(2, 2, 3, 2, 4, 3)
+        aux(weight = 0.2) { avgpool(3, 2) conv(1, 1, 5) relu fc(6) relu dropout(0.7) fc(n) softmax }
+        global_avgpool dropout(0.4) fc(n) softmax""",
+        INCEPTION,
+        params="(n = 5)",
+    ),
+    "vgg": net(
+        """input(3x18x21)
+        one: { c3(4) c3(6) maxpool(2, 2) }
+        two: { c3(8) c3(8) maxpool(2, 2) }
+        fc(12) relu dropout(0.5) fc(3) softmax""",
+        "block c3(n) { conv(3, 1, n, pad=same) relu }",
+    ),
+    "towers of everything": net(
+        """input(4x13x11)
+        towers(3) {
+          maxpool(3, 2, pad=1)
+          concat { | conv(1, 1, 2) relu | conv(3, 1, 4, pad=same, groups=2, bias=false) tanh }
+          avgpool(2, 1, count_pad=true, pad=1) sigmoid
+          pair(2)
+          softmax
+        }
+        towers(2) { relu conv(1x3, 1x2, 5, pad=0x1) lrn(3, k=1, alpha=0.5) }
+        towers(2) { fc(6) fc(4) tanh }
+        fc(3, bias=false) softmax""",
+        "block pair(k) { conv(1, 1, 2*k) relu conv(1, 1, k + 1) }",
+    ),
+    "odd windows": net(
+        """input(2x17x14)
+        conv(3x5, 2x1, 6, pad=1x2, groups=2) sigmoid
+        avgpool(3, 2, pad=1, round=up)
+        maxpool(2x3, 3x2, pad=1, round=up)
+        concat { | avgpool(3, 1, pad=same, count_pad=true) | conv(1, 1, 4) tanh | tile(2) }
+        lrn(3, k=1, alpha=0.01, beta=0.5)
+        conv(1, 1, 4) global_avgpool softmax""",
+    ),
+    "blocks in blocks": net(
+        """input(3x9x9)
+        outer(3, 2) outer(4, 5)
+        fc(10) tanh
+        concat { | fc(4) relu | fc(3) }
+        conv(1, 1, 6) relu
+        head(n, 3)""",
+        """
+        block outer(a, b) { inner(a + b) inner(a * 2, b - 1) maxpool(2, 1) }
+        block inner(n, p = 1) { conv(3, 1, n, pad=p) relu conv(1, 1, in * 2) relu }
+        block head(n, m) { fc(n * m) dropout(0.1) fc(n) softmax }
+        """,
+        params="(n = 4)",
+    ),
+    "no weights": net("input(3x6x6) maxpool(2, 2) relu global_avgpool softmax"),
+    "a map": net("input(3x6x7) conv(3, 1, 5, pad=same) softmax"),
+}

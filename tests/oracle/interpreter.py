@@ -1,0 +1,125 @@
+"""A graph computed by the naive oracle: what every emitted program must equal.
+
+It reads the graph's nodes and nothing of the emitters. Towers are computed one by one, each
+from its own slice of the weights, as the paper's GPUs do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from archc.ir import Graph, Node
+from archc.ops.activation import Relu, Sigmoid, Softmax, Tanh
+from archc.ops.conv import Conv
+from archc.ops.dropout import Dropout
+from archc.ops.linear import Fc
+from archc.ops.merge import Concat, Tile
+from archc.ops.norm import Lrn
+from archc.ops.pool import AvgPool, GlobalAvgPool, MaxPool
+
+from . import layers
+
+Array = np.ndarray
+Weights = Mapping[str, Array]
+
+
+def random_weights(graph: Graph, rng: np.random.Generator, scale: float = 0.3) -> dict[str, Array]:
+    """Weights of the shapes that the graph states, by canonical name, float64."""
+    return {
+        f"{node.path}.{name}": rng.normal(0.0, scale, weight.shape)
+        for node in graph.nodes
+        for name, weight in graph.weights(node).items()
+    }
+
+
+def run(graph: Graph, weights: Weights, x: Array) -> list[Array]:
+    """The output of every node `(N, C, H, W)`, in evaluation mode."""
+    values: list[Array] = []
+    for node in graph.nodes:
+        if node.op is None:
+            values.append(x)
+            continue
+        inputs = [values[i] for i in node.inputs]
+        values.append(_towers(node, weights, inputs))
+    return values
+
+
+def _towers(node: Node, weights: Weights, inputs: list[Array]) -> Array:
+    own = {
+        name.removeprefix(f"{node.path}."): array
+        for name, array in weights.items()
+        if name.rpartition(".")[0] == node.path
+    }
+    copies = []
+    for tower in range(node.towers):
+        share = {name: np.split(array, node.towers)[tower] for name, array in own.items()}
+        seen = inputs
+        if node.towers > 1 and not node.shared:
+            seen = [np.split(x, node.towers, axis=1)[tower] for x in inputs]
+        copies.append(_op(node, share, seen))
+    return np.concatenate(copies, axis=1)
+
+
+def _pair(size: int | tuple[int, int]) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else size
+
+
+def _pad(pad: object, kernel: tuple[int, int]) -> tuple[int, int]:
+    if pad == "same":
+        return kernel[0] // 2, kernel[1] // 2
+    if not isinstance(pad, int | tuple):
+        raise TypeError(pad)
+    return _pair(pad)
+
+
+def _op(node: Node, weights: Weights, inputs: list[Array]) -> Array:
+    x = inputs[0]
+    match node.op:
+        case Conv() as op:
+            kernel = _pair(op.kernel)
+            pad = _pad(op.pad, kernel)
+            bias = weights.get("bias")
+            return layers.conv(x, weights["weight"], bias, _pair(op.stride), pad, op.groups)
+        case Fc() as op:
+            flat = x.reshape(len(x), -1)
+            parts = np.split(flat, op.groups, axis=1)
+            biases = np.split(weights["bias"], op.groups) if op.bias else [None] * op.groups
+            rows = np.split(weights["weight"], op.groups)
+            made = [
+                layers.fc(part[:, :, None, None], row, bias)
+                for part, row, bias in zip(parts, rows, biases, strict=True)
+            ]
+            return np.concatenate(made, axis=1)
+        case MaxPool() as op:
+            kernel = _pair(op.kernel)
+            up = op.round == "up"
+            return layers.maxpool(x, kernel, _pair(op.stride), _pad(op.pad, kernel), up)
+        case AvgPool() as op:
+            kernel = _pair(op.kernel)
+            pad = _pad(op.pad, kernel)
+            up = op.round == "up"
+            return layers.avgpool(x, kernel, _pair(op.stride), pad, up, op.count_pad)
+        case GlobalAvgPool():
+            return layers.global_avgpool(x)
+        case Lrn() as op:
+            return layers.lrn(x, op.n, op.k, op.alpha, op.beta, op.groups)
+        case Relu():
+            return layers.relu(x)
+        case Tanh():
+            return layers.tanh(x)
+        case Sigmoid():
+            return layers.sigmoid(x)
+        case Softmax() as op:
+            parts = np.split(x, op.groups, axis=1)
+            return np.concatenate([layers.softmax(part) for part in parts], axis=1)
+        case Dropout():
+            return layers.dropout_inference(x)
+        case Concat() as op:
+            split = [np.split(each, op.groups, axis=1) for each in inputs]
+            return layers.concat([parts[g] for g in range(op.groups) for parts in split])
+        case Tile() as op:
+            return layers.concat([x] * op.copies)
+        case other:
+            raise TypeError(f"the oracle has no line for {other}")

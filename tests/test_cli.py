@@ -1,0 +1,207 @@
+"""The command line: output, exit status, and where errors go."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from safetensors.numpy import load_file
+
+from tests.nets import ROOT
+
+ARCHC = Path(sys.executable).parent / "archc"
+
+
+def archc(*args: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(ARCHC), *args], capture_output=True, text=True, cwd=cwd, check=False)
+
+
+def test_specs_are_found_by_name_from_anywhere(tmp_path: Path) -> None:
+    done = archc("params", "alexnet", cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert "params          60,965,224" in done.stdout
+    assert "MACs            724,406,816" in done.stdout
+
+
+def test_params_prints_a_row_a_layer_and_stage_totals() -> None:
+    lines = archc("params", str(ROOT / "specs" / "vgg_d.arch")).stdout.splitlines()
+    rows = {line.split()[0]: line.split()[1:] for line in lines if line.strip()}
+    assert rows["c3_2.conv1"] == ["conv", "64x224x224", "36,928", "1,849,688,064"]
+    assert rows["block5"] == ["512x7x7", "7,079,424", "1,387,266,048"]
+    assert rows["fc8"] == ["fc", "1000x1x1", "4,097,000", "4,096,000"]
+
+
+def test_params_json() -> None:
+    found = json.loads(archc("params", "vgg_d", "--json").stdout)
+    assert (
+        list(found)
+        == (
+            "net input output params trainable macs flops neurons depth receptive_field memory layers"
+        ).split()
+    )
+    assert (found["net"], found["input"], found["output"]) == ("vgg_d", [3, 224, 224], [1000, 1, 1])
+    assert (found["params"], found["macs"]) == (138_357_544, 15_470_264_320)
+    first = found["layers"][0]
+    assert list(first) == "name op output params macs receptive_field line".split()
+    assert first["name"] == "c3_1.conv1"
+    text = (ROOT / "specs" / "vgg_d.arch").read_text("utf-8").splitlines()
+    assert "conv(" in text[first["line"] - 1]
+    assert found["layers"][1]["receptive_field"] == 3
+
+
+def test_settings() -> None:
+    found = json.loads(archc("params", "vgg_d", "--json", "--set", "classes=10").stdout)
+    assert found["output"] == [10, 1, 1]
+    assert found["params"] == 138_357_544 - 990 * 4097
+    done = archc("params", "vgg_d", "--set", "clases=10")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "error[E0317]" in done.stderr
+    assert "did you mean 'classes'?" in done.stderr
+
+
+def test_check_goes_on_after_a_faulty_spec(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.arch"
+    bad.write_text("net bad { input(3x8x8) fc(3) softmax expect params == 1 }")
+    done = archc("check", str(bad), "lenet")
+    assert done.returncode == 1
+    assert "error[E0401]" in done.stderr
+    assert "fc1.params" not in done.stderr
+    assert "specs/lenet.arch: lenet, 12 layers; 6 claims hold" in done.stdout
+
+
+def test_compile_to_a_file_and_to_standard_output(tmp_path: Path) -> None:
+    printed = archc("compile", "lenet", "--backend", "torch").stdout
+    done = archc("compile", "lenet", "--backend", "torch", "-o", str(tmp_path / "lenet.py"))
+    assert (done.returncode, done.stdout) == (0, "")
+    assert (tmp_path / "lenet.py").read_text("utf-8") == printed
+    done = archc("compile", "lenet", "--backend", "torch", "-o", str(tmp_path / "no" / "x.py"))
+    assert (done.returncode, "error[E0605]" in done.stderr) == (1, True)
+
+
+def test_an_unknown_backend() -> None:
+    done = archc("compile", "lenet", "--backend", "troch")
+    assert done.returncode == 1
+    assert "error[E0601]" in done.stderr
+    assert "did you mean 'torch'?" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        [],
+        ["parms", "alexnet"],
+        ["params"],
+        ["compile", "alexnet"],
+        ["params", "alexnet", "--set", "classes"],
+        ["train", "lenet", "--batch", "0"],
+        ["train", "lenet", "--epochs", "many"],
+    ],
+)
+def test_a_wrong_command_line_is_status_2(args: list[str]) -> None:
+    done = archc(*args)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "usage: archc" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["", "check", "params", "compile", "train"])
+def test_help(command: str) -> None:
+    done = archc(*command.split(), "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "usage: archc" in done.stdout
+    assert "example" in done.stdout or command == ""
+
+
+def test_a_reader_that_goes_away() -> None:
+    done = subprocess.run(
+        f"{ARCHC} params vgg_d | head -1", shell=True, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.startswith("VGG-D")
+    assert done.stderr == ""
+
+
+# Training ------------------------------------------------------------------------------------
+
+
+def test_train_writes_all_of_a_run(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    done = archc(
+        "train", "lenet", "--data", "digits", "--epochs", "2", "--batch", "64", "-o", str(run)
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    last = done.stdout.splitlines()[-1]
+    assert last.startswith("test error ")
+    assert last.endswith("of 360)")
+    names = {path.name for path in run.iterdir() if "tfevents" not in path.name}
+    assert names == {
+        "spec.arch", "program.py", "run.json", "metrics.jsonl", "weights.safetensors",
+        "best.safetensors", "curve.svg", "curve.png",
+    }  # fmt: skip
+    assert any("tfevents" in path.name for path in run.iterdir())
+    metrics = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in metrics] == [1, 2]
+    settings = json.loads((run / "run.json").read_text())
+    assert (settings["batch"], settings["epochs"], settings["seed"]) == (64, 2, 0)
+
+    # What was really used is a spec of its own: the same net, the same recipe.
+    spec = run / "spec.arch"
+    assert archc("check", str(spec)).returncode == 0
+    again = tmp_path / "again"
+    assert archc("train", str(spec), "-o", str(again)).returncode == 0
+    first = load_file(run / "weights.safetensors")
+    second = load_file(again / "weights.safetensors")
+    assert all((array == second[name]).all() for name, array in first.items())
+
+    # And what was trained is what `compile` prints.
+    weights_load = (
+        "import runpy, sys\n"
+        "from safetensors.torch import load_file\n"
+        "made = runpy.run_path(sys.argv[1])['LeNet']().eval()\n"
+        "made.load_state_dict(load_file(sys.argv[2]))\n"
+    )
+    command = [sys.executable, "-c", weights_load]
+    command += [str(run / "program.py"), str(run / "weights.safetensors")]
+    assert subprocess.run(command, check=False).returncode == 0
+
+
+def test_train_with_a_setting_leaves_the_claims_out(tmp_path: Path) -> None:
+    spec = tmp_path / "tiny.arch"
+    spec.write_text(
+        """net tiny(classes, width = 4) {
+          input(1x8x8) conv(3, 1, width) relu fc(classes) softmax
+          expect params == 1
+          recipe { evaluate { scale(1/255) } augment { scale(1/255) }
+            optimizer sgd(lr = 0.1) batch 10 epochs 3 }
+        }"""
+    )
+    run = tmp_path / "run"
+    done = archc("train", str(spec), "--set", "classes=10", "--epochs", "1", "-o", str(run))
+    assert done.returncode == 0, done.stderr
+    text = (run / "spec.arch").read_text()
+    assert "classes = 10" in text
+    assert "epochs 1" in text
+    assert "expect" not in text
+    assert archc("check", str(run / "spec.arch")).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("args", "code"),
+    [
+        (["train", "vgg_d"], "E07"),  # 1000 classes and three channels, ten digits of one
+        (["train", "lenet", "--data", "/nowhere"], "E07"),
+        (["train", "lenet", "--device", "cuda:9"], "E0603"),
+        (["train", "lenet", "--backend", "jaxx"], "E0601"),
+        (["train", "nonet"], "E0001"),
+    ],
+)
+def test_what_cannot_be_trained(args: list[str], code: str, tmp_path: Path) -> None:
+    done = archc(*args, cwd=tmp_path)
+    assert done.returncode == 1
+    assert f"error[{code}" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,185 @@
+"""Emitted programs as their readers meet them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from archc_torch.emit.names import MODULE_NAMES
+from archc_torch.engine import load_program
+from archc_torch.ops import EMITTERS
+
+from archc.driver import compile_graph
+from archc.ops import OPS
+from tests.nets import GOOGLENET, ROOT, SMALL, net, spec
+from tests.torch.programs import program
+
+GOLDEN = Path(__file__).parent.parent / "golden" / "torch"
+SPECS = {path.stem: path for path in (*(ROOT / "specs").glob("*.arch"), GOOGLENET)}
+BIN = Path(sys.executable).parent
+
+# archc and its backends cannot be imported where this runs.
+ALONE = """
+import runpy, sys
+for name in ("archc", "archc_torch", "lark", "pydantic"):
+    sys.modules[name] = None
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_golden(name: str, update_golden: bool) -> None:
+    """Read by a person when it changes: `pytest --update-golden`."""
+    text = program(spec(SPECS[name])).text
+    path = GOLDEN / f"{name}.py"
+    if update_golden:
+        path.write_text(text, "utf-8")
+    assert text == path.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("lenet", "(1, 10), 61,706 parameters"),
+        ("alexnet", "(1, 1000), 60,965,224 parameters"),
+        ("vgg_d", "(1, 1000), 138,357,544 parameters"),
+        ("googlenet", "(1, 1000), 13,378,280 parameters"),
+    ],
+)
+def test_runs_without_archc(name: str, line: str, tmp_path: Path) -> None:
+    path = tmp_path / f"{name}.py"
+    path.write_text(program(spec(SPECS[name])).text, "utf-8")
+    command = [sys.executable, "-c", ALONE, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.stderr == ""
+    assert done.stdout == f"{line}\n"
+
+
+@pytest.mark.parametrize("name", [*SPECS, *SMALL])
+def test_laid_out_as_the_formatter_would(name: str, tmp_path: Path) -> None:
+    graph = spec(SPECS[name]) if name in SPECS else SMALL[name]
+    path = tmp_path / "program.py"
+    path.write_text(program(graph).text, "utf-8")
+    ruff = str(BIN / "ruff")
+    formatted = subprocess.run(
+        [ruff, "format", "--isolated", "--diff", str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert formatted.stdout == ""
+    rules = "--select=E,F,W,I,UP,B,C4,RET,SIM,PIE,RUF"
+    checked = subprocess.run(
+        [ruff, "check", "--isolated", rules, "--line-length=88", str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_programs_pass_the_type_checker(tmp_path: Path) -> None:
+    paths = []
+    for i, graph in enumerate([*(spec(path) for path in SPECS.values()), *SMALL.values()]):
+        paths.append(tmp_path / f"program_{i}.py")
+        paths[-1].write_text(program(graph).text, "utf-8")
+    config = tmp_path / "pyrightconfig.json"
+    config.write_text('{"typeCheckingMode": "standard"}')
+    done = subprocess.run(
+        [str(BIN / "basedpyright"), "--pythonpath", sys.executable, "-p", str(config)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_same_to_the_byte_wherever_it_is_compiled(tmp_path: Path) -> None:
+    texts = set()
+    for seed in ("0", "1"):
+        done = subprocess.run(
+            [str(BIN / "archc"), "compile", str(GOOGLENET), "--backend", "torch"],
+            capture_output=True,
+            check=True,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        )
+        texts.add(done.stdout)
+    assert len(texts) == 1
+
+
+@pytest.mark.parametrize("name", [*SPECS, *SMALL])
+def test_attributes_are_the_canonical_names(name: str) -> None:
+    """So that a weight file loads with `load_state_dict` and nothing else."""
+    graph = spec(SPECS[name]) if name in SPECS else SMALL[name]
+    emitted = program(graph)
+    with torch.device("meta"):
+        made = getattr(load_program(emitted), emitted.class_name)()
+    shapes = {name: tuple(array.shape) for name, array in made.state_dict().items()}
+    assert shapes == {
+        f"{node.path}.{weight}": info.shape
+        for node in graph.nodes
+        for weight, info in graph.weights(node).items()
+    }
+    assert emitted.keys == {name: name for name in shapes}
+
+
+def test_names_that_python_or_the_framework_has_taken() -> None:
+    graph = net(
+        """input(3x8x8)
+        class: conv(3, 1, 4) lambda: relu
+        forward: conv(1, 1, 4, pad=0)
+        training: conv(1, 1, 3) _parameters: conv(1, 1, 3)
+        print: self(2) nn: self(2) weight: torch(3)
+        x: concat { | F: conv(1, 1, 2) | Tensor: relu }
+        predict: fc(x) state_dict: softmax""",
+        """block self(self) { self_: conv(1, 1, self) super: relu }
+        block torch(in_channels) { conv(1, 1, in_channels) x: conv(1, 1, in + in_channels) }""",
+        params="(x = 3)",
+    )
+    emitted = program(graph)
+    made = getattr(load_program(emitted), emitted.class_name)().eval()
+    assert made(torch.zeros(2, 3, 8, 8)).shape == (2, 3)
+    assert set(emitted.keys.values()) == set(made.state_dict())
+    assert emitted.keys["class.weight"] == "class_.weight"
+    assert emitted.keys["forward.weight"] == "forward_.weight"
+
+
+def test_every_name_of_a_module_is_kept_clear_of() -> None:
+    module = torch.nn.Module()
+    present = {*dir(module), *module.__dict__}
+    assert present - MODULE_NAMES - {"__firstlineno__", "__static_attributes__"} == set()
+
+
+def test_every_op_has_an_emitter() -> None:
+    assert set(EMITTERS) == set(OPS.values())
+
+
+def test_a_net_parameter_stays_open_where_it_only_says_how_wide() -> None:
+    text = program(
+        net("input(3x9x9) conv(k, 1, w) relu fc(n) softmax", params="(w=4, n=5, k=3)")
+    ).text
+    assert "def __init__(self, w: int = 4, n: int = 5) -> None:" in text
+    assert "nn.Conv2d(3, w, 3)" in text
+    assert "nn.Linear(w * 7 * 7, n)" in text
+
+
+def test_other_values_of_an_open_parameter_build_the_net_that_archc_counts() -> None:
+    body = "input(3x9x9) b(w) b(w + 2) concat { | b(w) | conv(1, 1, w) } fc(n) softmax"
+    block = "block b(k) { conv(3, 1, 2 * k, pad=same) relu conv(1, 1, in - k) }"
+    emitted = program(net(body, block, params="(w = 4, n = 5)"))
+    made = getattr(load_program(emitted), emitted.class_name)(w=6, n=3)
+    other = net(body, block, params="(w = 6, n = 3)")
+    count = sum(w.count for node in other.nodes for w in other.weights(node).values())
+    assert sum(parameter.numel() for parameter in made.parameters()) == count
+
+
+def test_without_heads() -> None:
+    text = compile_graph(spec(GOOGLENET), "torch", heads=False).text
+    assert "6,998,552 parameters" in text
+    assert "LOSS_WEIGHTS" not in text
