@@ -37,12 +37,8 @@ def test_params_prints_a_row_a_layer_and_stage_totals() -> None:
 
 def test_params_json() -> None:
     found = json.loads(archc("params", "vgg_d", "--json").stdout)
-    assert (
-        list(found)
-        == (
-            "net input output params trainable macs flops neurons depth receptive_field memory layers"
-        ).split()
-    )
+    totals = "params trainable macs flops neurons depth receptive_field memory"
+    assert list(found) == f"net input output {totals} layers".split()
     assert (found["net"], found["input"], found["output"]) == ("vgg_d", [3, 224, 224], [1000, 1, 1])
     assert (found["params"], found["macs"]) == (138_357_544, 15_470_264_320)
     first = found["layers"][0]
