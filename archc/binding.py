@@ -41,7 +41,7 @@ def signature(form: type[Form]) -> str:
         else:
             default = field.default
             parts.append(f"{name}={default if isinstance(default, str) else shown(default)}")
-    return f"{form.word}({', '.join(parts)})"
+    return f"{form.word}({', '.join(parts)})" if parts else form.word
 
 
 def bind(form: type[F], args: Sequence[syntax.Arg], env: Environment, whole: Span) -> Bound[F]:
@@ -102,7 +102,9 @@ def _assign(
             name = fields[position]
         else:
             faults.append(
-                errors.TooManyArguments(form=form.word, signature=signature(form), span=arg.span)
+                errors.TooManyArguments(
+                    form=form.word, most=len(fields), signature=signature(form), span=arg.span
+                )
             )
             break
         if name in given:
@@ -145,16 +147,23 @@ def _bad_arguments(
         rule = f"must be {described}" if described else _rule(found)
         value = found[0]["input"]
         if name in given and isinstance(given[name].value, syntax.Name | syntax.Binary):
-            text = f"{given[name].value.span.text} = {shown(value)}"
+            text = f"{given[name].value.span.text} = {_short(value)}"
         else:
-            text = shown(value)
+            text = _short(value)
+        rounds = isinstance(value, float) and "whole number" in rule and "/" in text
         yield errors.BadArgument(
             form=form.word,
-            name=name or "the arguments",
+            name=name,
             value=text,
             rule=rule,
+            fix="// divides and rounds down" if rounds else "",
             span=given[name].span if name in given else whole,
         )
+
+
+def _short(value: object) -> str:
+    """A value as messages show it: a float in few digits."""
+    return f"{value:g}" if isinstance(value, float) else shown(value)
 
 
 _RULES = {
@@ -172,13 +181,13 @@ def _rule(found: Sequence[ErrorDetails]) -> str:
     context = detail.get("ctx", {})
     match detail["type"]:
         case "greater_than":
-            return f"must be above {context['gt']}"
+            return f"must be above {_short(context['gt'])}"
         case "greater_than_equal":
-            return f"must be at least {context['ge']}"
+            return f"must be at least {_short(context['ge'])}"
         case "less_than":
-            return f"must be below {context['lt']}"
+            return f"must be below {_short(context['lt'])}"
         case "less_than_equal":
-            return f"must be at most {context['le']}"
+            return f"must be at most {_short(context['le'])}"
         case "literal_error":
             return f"must be {context['expected'].replace(chr(39), '')}"
         case "value_error":

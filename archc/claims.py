@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, Never
 
 from archc import syntax
 from archc.analysis.counts import Counts, count
-from archc.analysis.paths import depth, receptive_fields
+from archc.analysis.paths import Field, depth, receptive_fields
 from archc.analysis.report import field_json
 from archc.diagnostics import DiagnosticError, Sink, fail
 from archc.errors import claims as errors
 from archc.evaluate import Environment, PoisonedError, Value, evaluate, shown
 from archc.ir import Graph
+from archc.source import Span
 
 TOTALS = ("params", "trainable", "macs", "flops", "neurons", "depth", "receptive_field")
 PARTS = ("output", "params", "macs", "flops", "neurons", "receptive_field")
+_FUNCTIONS = tuple(f"{name}(LABEL)" for name in PARTS)
 
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "==": operator.eq,
@@ -52,13 +55,18 @@ def check_claims(graph: Graph) -> None:
 def _check(claim: syntax.Expect, quantities: _Quantities) -> None:
     left, right = evaluate(claim.left, quantities), evaluate(claim.right, quantities)
     if not _holds(claim, left, right):
+        about = None
+        if claim.operator == "~" and isinstance(claim.right, syntax.Number):
+            value, half = claim.right.value, claim.right.precision
+            about = (_rounded(value - half), _rounded(value + half))
         fail(
             errors.ClaimFails(
-                left=claim.left.span.text,
+                left=_said(claim.left),
                 operator=claim.operator,
-                right=claim.right.span.text,
+                right=_said(claim.right),
                 found=_written(left),
                 wanted=_written(right),
+                range=about,
                 span=claim.span,
             )
         )
@@ -74,18 +82,53 @@ def _holds(claim: syntax.Expect, left: Value, right: Value) -> bool:
             return abs(left - right) <= claim.right.precision
     if isinstance(left, tuple) and isinstance(right, tuple) and claim.operator in ("==", "!="):
         return left == right if claim.operator == "==" else left != right
-    fail(
-        errors.CannotCompare(
-            left=claim.left.span.text,
-            operator=claim.operator,
-            right=claim.right.span.text,
-            span=claim.span,
-        )
+    fail(_cannot_compare(claim, left, right))
+
+
+def _cannot_compare(claim: syntax.Expect, left: Value, right: Value) -> errors.CannotCompare:
+    """Why a comparison has no answer, and what to write instead."""
+    said, found = _said(claim.left), _written(left)
+    reason, fix = f"{_kind(left)} on the left, {_kind(right)} on the right", ""
+    if isinstance(left, tuple) and not isinstance(right, tuple):
+        fix = f"{said} is {found}"
+    elif _kind(left) == _kind(right) == "a number":
+        reason, fix = "~ needs a number as it is printed, such as 138M, on its right", ""
+    elif _kind(left) == _kind(right):
+        reason, fix = f"{_kind(left)} is only equal to another or not", f"expect {said} == {found}"
+    return errors.CannotCompare(
+        left=said,
+        operator=claim.operator,
+        right=_said(claim.right),
+        reason=reason,
+        fix=fix,
+        span=claim.span,
     )
 
 
+def _kind(value: Value) -> str:
+    match value:
+        case bool():
+            return "a truth value"
+        case int() | float():
+            return "a number"
+        case tuple():
+            return "a shape"
+        case str():
+            return "a string"
+
+
+def _said(expr: syntax.Expr) -> str:
+    """An expression as the spec has it, on one line."""
+    return " ".join(expr.span.text.split())
+
+
+def _rounded(value: float) -> str:
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:g}"
+
+
 def _written(value: Value) -> str:
-    return f"{value:,}" if isinstance(value, int) else shown(value)
+    """A value with its digits grouped, unless it is four digits at most, as specs write it."""
+    return f"{value:,}" if type(value) is int and value >= 10_000 else shown(value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,40 +143,71 @@ class _Quantities(Environment):
                 return self.values[expr.text]
             if expr.text in TOTALS:
                 return self._total(expr.text)
-            fail(errors.UnknownQuantity(name=expr.text, known=TOTALS, span=expr.span))
-        return self._part(".".join(expr.parts[:-1]), expr.parts[-1], expr)
+            self._unknown(expr.text, "this net", (*TOTALS, *self.values), expr.span)
+        # `i4a.output`: the part is named first, what is asked of it last.
+        end = expr.span.end - len(expr.parts[-1])
+        part = Span(expr.span.source, expr.span.start, end - 1)
+        asked = Span(expr.span.source, end, expr.span.end)
+        return self._part(".".join(expr.parts[:-1]), part, expr.parts[-1], asked)
 
     def call(self, expr: syntax.Call) -> Value:
         """`receptive_field(conv3)` is `conv3.receptive_field`."""
         if len(expr.args) != 1 or not isinstance(expr.args[0].value, syntax.Name):
-            problem = expr.span.text
-            fail(errors.UnknownQuantity(name=problem, known=PARTS, span=expr.span))
-        return self._part(expr.args[0].value.text, expr.name.text, expr)
+            self._unknown(_said(expr), "a part of this net", _FUNCTIONS, expr.span)
+        part = expr.args[0].value
+        return self._part(part.text, part.span, expr.name.text, expr.name.span)
 
     def _total(self, name: str) -> Value:
         graph = self.graph
         if name == "depth":
             return depth(graph)
         if name == "receptive_field":
-            return _field(graph, graph.output)
-        counts = sum((count(graph, node) for node in graph.nodes), Counts())
-        return _of(counts, name)
+            return self._field(graph.output)
+        return _of(self._sum(0, len(graph.nodes) - 1), name)
 
-    def _part(self, part: str, name: str, expr: syntax.Expr) -> Value:
-        graph = self.graph
-        ranges = {node.path: (i, i) for i, node in enumerate(graph.nodes)}
-        ranges |= {stage.name: (stage.first, stage.last) for stage in graph.stages}
-        if part not in ranges:
-            fail(errors.UnknownQuantity(name=part, known=tuple(ranges), span=expr.span))
+    def _unknown(self, name: str, of: str, known: Sequence[str], span: Span) -> Never:
+        fail(errors.UnknownQuantity(name=name, of=of, known=tuple(known), span=span))
+
+    def _part(self, part: str, part_span: Span, name: str, name_span: Span) -> Value:
+        if part not in self._ranges:
+            self._unknown(part, "this net", tuple(self._ranges), part_span)
         if name not in PARTS:
-            fail(errors.UnknownQuantity(name=name, known=PARTS, span=expr.span))
-        first, last = ranges[part]
+            self._unknown(name, f"a part such as {part}", PARTS, name_span)
+        first, last = self._ranges[part]
         if name == "output":
-            return graph.nodes[last].output
+            return self.graph.nodes[last].output
         if name == "receptive_field":
-            return _field(graph, last)
-        nodes = graph.nodes[first : last + 1]
-        return _of(sum((count(graph, node) for node in nodes), Counts()), name)
+            return self._field(last)
+        return _of(self._sum(first, last), name)
+
+    # Worked out once, however many claims ask.
+
+    @cached_property
+    def _ranges(self) -> dict[str, tuple[int, int]]:
+        """The first and the last node of every layer and stage."""
+        ranges = {node.path: (i, i) for i, node in enumerate(self.graph.nodes)}
+        return ranges | {stage.name: (stage.first, stage.last) for stage in self.graph.stages}
+
+    @cached_property
+    def _counts(self) -> list[Counts]:
+        return [count(self.graph, node) for node in self.graph.nodes]
+
+    @cached_property
+    def _fields(self) -> list[Field]:
+        return receptive_fields(self.graph)
+
+    @cached_property
+    def _sums(self) -> dict[tuple[int, int], Counts]:
+        return {}
+
+    def _sum(self, first: int, last: int) -> Counts:
+        if (first, last) not in self._sums:
+            self._sums[first, last] = sum(self._counts[first : last + 1], Counts())
+        return self._sums[first, last]
+
+    def _field(self, node: int) -> Value:
+        field = field_json(self._fields[node].size)
+        return field if isinstance(field, int) else tuple(field)
 
 
 def _of(counts: Counts, name: str) -> int:
@@ -146,8 +220,3 @@ def _of(counts: Counts, name: str) -> int:
             return counts.flops
         case _:
             return counts.neurons
-
-
-def _field(graph: Graph, node: int) -> Value:
-    field = field_json(receptive_fields(graph)[node].size)
-    return field if isinstance(field, int) else tuple(field)

@@ -13,11 +13,11 @@ from typing import Annotated, ClassVar, TypeVar
 from pydantic import Field
 
 from archc import syntax
-from archc.binding import Bound, bind
-from archc.diagnostics import Diagnostic, DiagnosticError, Label, Sink
+from archc.binding import Bound, bind, signature
+from archc.diagnostics import Diagnostic, DiagnosticError, Label, Sink, some
 from archc.elaborate_recipe import elaborate_recipe
 from archc.errors import names as errors
-from archc.errors.shapes import BranchesDiffer, TooLarge
+from archc.errors.shapes import BranchesDiffer, TooLarge, WindowTooLarge
 from archc.errors.text import NotYet, ReservedName
 from archc.evaluate import Environment, PoisonedError, Value, evaluate
 from archc.form import Form
@@ -30,14 +30,14 @@ from archc.ops.merge import Concat
 from archc.ops.pool import Pool
 from archc.source import Source, Span
 
-MAX_NODES = 100_000
-"""The largest net that is expanded, in layers."""
+MAX_NODES = 10_000
+"""The largest net that is expanded, in layers. ResNet-1202, the deepest in print, has 5,000."""
 
-MAX_STEPS = 300_000
+MAX_STEPS = 15_000
 """How many items an expansion may visit: blocks of blocks that hold nothing end here."""
 
-MAX_NESTING = 60
-"""How deep blocks may call blocks."""
+MAX_NESTING = 100
+"""How deep blocks and braces may hold one another, counted through calls."""
 
 MAX_ELEMENTS = 2**40
 """The largest map, in elements."""
@@ -60,7 +60,10 @@ class Aux(Form):
 
 
 STRUCTURES = ("input", "concat", "towers", "aux")
-_NOT_YET = frozenset({"add", "mul", "skip", "from", "repeat", "if", "else", "defaults", "after"})
+_NOT_YET = frozenset(
+    {"add", "mul", "skip", "from", "repeat", "if", "else", "as", "defaults", "after", "import"}
+)
+_INPUT = "input(3x224x224)"
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,11 @@ class _Place:
     names: dict[str, Span] = field(default_factory=dict[str, Span])
 
 
+def _word(item: syntax.Item) -> str:
+    """The word that an item begins with: ops are the same in capitals."""
+    return item.name.text.lower() if item.name is not None else ""
+
+
 def elaborate(file: syntax.File, settings: Mapping[str, Value] | None = None) -> Graph:
     """The graph of a file's net, its parameters overridden by `settings`.
 
@@ -102,9 +110,13 @@ class _Elaborator:
         self.stages: list[Stage] = []
         self.heads: list[Head] = []
         self.assumed: list[Assumption] = []
+        self.assumed_at: set[Span] = set()
         self.steps = 0
+        self.depth = 0
         self.calls: list[str] = []
         self.blocks: dict[str, syntax.Block] = {}
+        self.shadowed: set[str] = set()
+        """Ops whose name a block has too: which of them a call means is not known."""
 
     # Declarations --------------------------------------------------------------------
 
@@ -119,11 +131,11 @@ class _Elaborator:
         values = self._net_parameters(net, settings)
         scope = Scope("net", net.name.text, net, values.values, {}, None, net.name.span)
         place = _Place(scope, values)
-        cursor = self._input(net, place)
-        cursor = self._items(net.items[1:], cursor, place)
+        cursor, items = self._input(net, place)
+        cursor = self._items(items, cursor, place)
         if len(self.nodes) == 1 and not self.sink.failed:
-            problem = "this net has no layers"
-            self._report(errors.BadInput(problem=problem, span=net.name.span), scope)
+            problem, fix = "this net has no layers", f"{_INPUT} conv(3, 1, 64) relu ..."
+            self._report(errors.BadInput(problem=problem, fix=fix, span=net.name.span), scope)
         recipe = elaborate_recipe(net, values, self.nodes, self.stages, self.sink, self.assumed)
         self.sink.raise_if_failed()
         return Graph(
@@ -149,11 +161,12 @@ class _Elaborator:
                 self.sink.add(
                     errors.RepeatedName(name=name, kind="block", first=first, span=block.name.span)
                 )
-            elif name.lower() in OPS or name in STRUCTURES:
-                problem = "is the name of an op, so no block can have it"
+            elif name.lower() in OPS or name.lower() in STRUCTURES:
+                problem = "is the name of an op (in capitals or not), so no block can have it"
                 self.sink.add(
                     errors.MisplacedStructure(name=f"'{name}'", rule=problem, span=block.name.span)
                 )
+                self.shadowed.add(name.lower())
             else:
                 self.blocks[name] = block
             self._check_params(block.params)
@@ -180,6 +193,8 @@ class _Elaborator:
                 self.sink.add(errors.UnknownParameter(net=net.name.text, name=name, known=known))
         values: dict[str, Value] = {}
         poisoned: set[str] = set()
+        # A default may use the parameters before it.
+        env = Environment(values, poisoned)
         for param in net.params:
             name = param.name.text
             if name in settings:
@@ -189,53 +204,78 @@ class _Elaborator:
                 self.sink.add(errors.NoValue(net=net.name.text, name=name, span=param.name.span))
             else:
                 try:
-                    values[name] = evaluate(param.default, Environment(dict(values)))
+                    values[name] = evaluate(param.default, env)
                 except (DiagnosticError, PoisonedError) as error:
                     poisoned.add(name)
                     if isinstance(error, DiagnosticError):
                         self.sink.extend(error)
-        return Environment(values, poisoned=frozenset(poisoned))
+        return env
 
-    def _input(self, net: syntax.Net, place: _Place) -> _Cursor:
-        first = net.items[0] if net.items else None
-        shape: Shape = (0, 0, 0)
-        if first is None or first.name is None or first.name.text != "input":
-            span = net.name.span if first is None else first.span
-            problem = f"the net {net.name.text} does not begin with its input"
-            self._report(errors.BadInput(problem=problem, span=span), place.scope)
-            if first is not None:
-                self._items([first], _POISON, place)
+    def _input(self, net: syntax.Net, place: _Place) -> tuple[_Cursor, Sequence[syntax.Item]]:
+        """The input's node, and the items that follow."""
+        at = next((i for i, item in enumerate(net.items) if _word(item) == "input"), None)
+        if at is None:
+            problem = f"the net {net.name.text} has no input"
+            fix = f"a net begins with it: {_INPUT}"
+            self._report(errors.BadInput(problem=problem, fix=fix, span=net.name.span), place.scope)
+            return _POISON, net.items
+        item = net.items[at]
+        if at > 0 and _word(net.items[0]) not in _NOT_YET:
+            problem = f"the input comes first, before {net.items[0].span.text.split()[0]}"
+            self._report(errors.BadInput(problem=problem, span=item.span), place.scope)
+        return self._input_node(item, place), (*net.items[:at], *net.items[at + 1 :])
+
+    def _input_node(self, item: syntax.Item, place: _Place) -> _Cursor:
+        if item.label is not None or item.body is not None:
+            problem = "the input takes neither label nor braces"
+            self._report(errors.BadInput(problem=problem, fix=_INPUT, span=item.span), place.scope)
             return _POISON
-        fault = ""
         try:
-            value = evaluate(first.args[0].value, place.env) if len(first.args) == 1 else None
-            if isinstance(value, tuple) and len(value) == 3:
-                c, h, w = value
-                if isinstance(c, int) and isinstance(h, int) and isinstance(w, int):
-                    shape = (c, h, w)
-            if min(shape) < 1 or elements(shape) > MAX_ELEMENTS:
-                fault = "an input is three sizes above 0: channels x height x width"
+            values = [evaluate(arg.value, place.env) for arg in item.args if arg.name is None]
         except PoisonedError:
             return _POISON
         except DiagnosticError as error:
             self._report_all(error, place.scope)
             return _POISON
-        if fault or first.label is not None or first.body is not None:
-            problem = fault or "an input takes neither label nor braces"
-            self._report(errors.BadInput(problem=problem, span=first.span), place.scope)
-            return _POISON
-        self.nodes.append(Node("input", None, (), shape, place.scope, first.span))
-        place.names["input"] = first.span
+        value = values[0] if len(values) == len(item.args) == 1 else None
+        match value:
+            case (int(c), int(h), int(w)) if all(type(size) is int and size > 0 for size in value):
+                shape: Shape = (c, h, w)
+            case _:
+                flat = all(type(v) is int and v > 0 for v in values) and len(values) == 3
+                fault = errors.BadInput(
+                    problem="the input is one size: channels x height x width, all above 0",
+                    fix=f"input({'x'.join(str(v) for v in values)})" if flat else _INPUT,
+                    span=item.span,
+                )
+                self._report(fault, place.scope)
+                return _POISON
+        if elements(shape) > MAX_ELEMENTS:
+            count = elements(shape)
+            self._too_large("an input", count, MAX_ELEMENTS, "elements", item, place)
+        self.nodes.append(Node("input", None, (), shape, place.scope, item.span))
+        place.names["input"] = item.span
         return _Cursor(0)
 
     # Chains --------------------------------------------------------------------------
 
     def _items(self, items: Sequence[syntax.Item], cursor: _Cursor, place: _Place) -> _Cursor:
+        self.depth += 1
+        if self.depth > MAX_NESTING and items:
+            self._too_large("a nesting", self.depth, MAX_NESTING, "levels", items[0], place)
+        unsaid = False
         for item in items:
             self.steps += 1
             if self.steps > MAX_STEPS:
-                self._too_large("an expansion", self.steps, MAX_STEPS, item, place)
+                self._too_large("an expansion", self.steps, MAX_STEPS, "ops", item, place)
+            word = _word(item)
+            if unsaid or word == "else":
+                # What goes on from a word that is not carried out: `repeat(2) as i { ... }`.
+                unsaid = item.body is None
+                continue
             cursor = self._item(item, cursor, place)
+            unsaid = word in ("if", "repeat", "after") and item.body is None
+        self.depth -= 1
         return cursor
 
     def _item(self, item: syntax.Item, cursor: _Cursor, place: _Place) -> _Cursor:
@@ -243,21 +283,26 @@ class _Elaborator:
             self._assume(item, arg)
         if item.name is None:
             return self._group(item, cursor, place)
-        word = item.name.text
+        if item.name.text in self.blocks:
+            return self._call(item, self.blocks[item.name.text], cursor, place)
+        word = item.name.text.lower()
+        if word in self.shadowed:
+            return _POISON
         if word == "concat":
             return self._concat(item, cursor, place)
         if word == "towers":
             return self._towers(item, cursor, place)
         if word == "aux":
             return self._aux(item, cursor, place)
-        if word in self.blocks:
-            return self._call(item, self.blocks[word], cursor, place)
-        if word.lower() in OPS:
+        if word in OPS and word not in _NOT_YET:
             if item.body is not None:
                 self._wrong_body(item, "takes no braces", "", place)
-            return self._op(item, OPS[word.lower()], (cursor,), place)
+            return self._op(item, OPS[word], (cursor,), place)
+        if item.label is not None:
+            # Taken all the same: what has the label too is told so now, not later.
+            self._name(item, word, place)
         if word == "input":
-            problem = "the input stands once, at the beginning of the net"
+            problem = "a net has one input, at its beginning"
             self._report(errors.BadInput(problem=problem, span=item.span), place.scope)
         elif word in _NOT_YET:
             self._report(NotYet(word=word, span=item.name.span), place.scope)
@@ -267,18 +312,18 @@ class _Elaborator:
         else:
             known = (*OPS, *self.blocks, "towers", "aux")
             fault = errors.UnknownForm(
-                name=word, kind="op or block", known=known, span=item.name.span
+                name=item.name.text, kind="op or block", known=known, span=item.name.span
             )
             self._report(fault, place.scope)
         return _POISON
 
     def _assume(self, item: syntax.Item, arg: syntax.Arg) -> None:
-        if arg.assumed is not None:
+        # A block that is called twice assumes once.
+        if arg.assumed is not None and arg.span not in self.assumed_at:
+            self.assumed_at.add(arg.span)
             name = item.name.text if item.name else ""
             what = f"{name} {arg.name.text if arg.name else arg.value.span.text}".strip()
-            assumption = Assumption(what, arg.assumed.value, arg.span)
-            if assumption not in self.assumed:
-                self.assumed.append(assumption)
+            self.assumed.append(Assumption(what, arg.assumed.value, arg.span))
 
     def _group(self, item: syntax.Item, cursor: _Cursor, place: _Place) -> _Cursor:
         first = len(self.nodes)
@@ -293,14 +338,19 @@ class _Elaborator:
     def _concat(self, item: syntax.Item, cursor: _Cursor, place: _Place) -> _Cursor:
         if not isinstance(item.body, syntax.Branches):
             example = "concat { | conv(1, 1, 64) relu | conv(3, 1, 64, pad=same) relu }"
-            self._wrong_body(item, "joins branches", example, place)
+            self._wrong_body(item, "joins branches, and none stand here", example, place)
             return _POISON
         ends: list[_Cursor] = []
         starts: list[int] = []
         for branch in item.body.branches:
             starts.append(len(self.nodes))
             if not branch.items:
-                fault = errors.WrongBody(name="this branch", rule="is empty", span=branch.span)
+                fault = errors.WrongBody(
+                    name="this branch",
+                    rule="is empty",
+                    example="leave its '|' out",
+                    span=branch.span,
+                )
                 self._report(fault, place.scope)
             ends.append(self._items(branch.items, cursor, place))
         return self._op(item, Concat, ends, place, starts)
@@ -308,7 +358,7 @@ class _Elaborator:
     def _towers(self, item: syntax.Item, cursor: _Cursor, place: _Place) -> _Cursor:
         if not isinstance(item.body, syntax.Chain) or not item.body.items:
             example = "towers(2) { conv(11, 4, 48) relu }"
-            self._wrong_body(item, "holds a chain of ops", example, place)
+            self._wrong_body(item, "needs a chain of ops in braces", example, place)
             return _POISON
         if place.towers > 1:
             rule = "cannot stand inside towers"
@@ -332,7 +382,7 @@ class _Elaborator:
     def _aux(self, item: syntax.Item, cursor: _Cursor, place: _Place) -> _Cursor:
         if not isinstance(item.body, syntax.Chain) or not item.body.items:
             example = "aux(weight = 0.3) { fc(classes) softmax }"
-            self._wrong_body(item, "holds a chain that ends in softmax", example, place)
+            self._wrong_body(item, "needs a chain in braces that ends in softmax", example, place)
             return cursor
         if place.towers > 1 or place.scope.kind != "net":
             rule = "stands in the body of a net, outside of towers and blocks"
@@ -348,7 +398,7 @@ class _Elaborator:
         if bound is not None and cursor.node is not None and end.node is not None:
             last = self.nodes[end.node]
             if end.node < first or not isinstance(last.op, Softmax):
-                rule = "ends in softmax, from which its loss is made"
+                rule = "has to end in softmax, from which its loss is made"
                 self._wrong_body(item, rule, "aux(weight = 0.3) { ... softmax }", place)
             else:
                 self.heads.append(Head(scope, cursor.node, end.node, bound.form.weight))
@@ -364,8 +414,6 @@ class _Elaborator:
             fault = errors.RecursiveBlock(name=name, span=item.span)
             self._report(fault, place.scope)
             return _POISON
-        if len(self.calls) == MAX_NESTING:
-            self._too_large("a nesting of blocks", MAX_NESTING + 1, MAX_NESTING, item, place)
         env, exprs = self._arguments(item, block, cursor, place)
         instance = self._name(item, name, place)
         scope = Scope("block", instance, block, env.values, exprs, place.scope, item.span)
@@ -383,20 +431,21 @@ class _Elaborator:
         form = block.name.text
         params = [param.name.text for param in block.params]
         given: dict[str, syntax.Arg] = {}
-        signature = f"{form}({', '.join(params)})"
+        unknown = False
+        signature = f"{form}({some(params)})" if params else form
         for position, arg in enumerate(item.args):
             if arg.name is None and position >= len(params):
                 fault: Diagnostic = errors.TooManyArguments(
-                    form=form, signature=signature, span=arg.span
+                    form=form, most=len(params), signature=signature, span=arg.span
                 )
                 self._report(fault, place.scope)
                 break
             name = params[position] if arg.name is None else arg.name.text
             if name not in params:
-                fault = errors.UnknownArgument(
-                    form=form, name=name, known=tuple(params), span=arg.span
-                )
+                span = arg.span if arg.name is None else arg.name.span
+                fault = errors.UnknownArgument(form=form, name=name, known=tuple(params), span=span)
                 self._report(fault, place.scope)
+                unknown = True
             elif name in given:
                 fault = errors.RepeatedArgument(
                     form=form, name=name, first=given[name].span, span=arg.span
@@ -407,7 +456,8 @@ class _Elaborator:
         missing = tuple(
             p.name.text for p in block.params if p.default is None and p.name.text not in given
         )
-        if missing:
+        # A misspelt argument is most likely the one that is missing.
+        if missing and not unknown:
             fault = errors.MissingArgument(
                 form=form, missing=missing, signature=signature, span=item.span
             )
@@ -416,6 +466,7 @@ class _Elaborator:
         values: dict[str, Value] = {}
         exprs: dict[str, syntax.Expr] = {}
         poisoned: set[str] = set(missing)
+        before = Environment(values, poisoned).at(here.channels)
         for param in block.params:
             name = param.name.text
             if name in missing:
@@ -426,14 +477,13 @@ class _Elaborator:
                     values[name] = evaluate(given[name].value, here)
                 elif param.default is not None:
                     # A default may use the parameters before it, and `in` at the call.
-                    before = Environment(dict(values), here.channels, frozenset(poisoned))
                     values[name] = evaluate(param.default, before)
             except PoisonedError:
                 poisoned.add(name)
             except DiagnosticError as error:
                 poisoned.add(name)
                 self._report_all(error, place.scope)
-        return Environment(values, poisoned=frozenset(poisoned)), exprs
+        return Environment(values, poisoned), exprs
 
     # Ops -----------------------------------------------------------------------------
 
@@ -452,7 +502,7 @@ class _Elaborator:
         if bound is None or len(inputs) < len(cursors):
             return _POISON
         if len(self.nodes) >= MAX_NODES:
-            self._too_large("a net", MAX_NODES + 1, MAX_NODES, item, place)
+            self._too_large("a net", MAX_NODES + 1, MAX_NODES, "layers", item, place)
         shared = place.towers > 1 and all(cursor.whole for cursor in cursors)
         shapes = [self._each(cursor, place) for cursor in cursors]
         try:
@@ -461,10 +511,14 @@ class _Elaborator:
             diagnostic = replace(fault.diagnostic, span=bound.span(fault.field, item.span))
             if isinstance(diagnostic, BranchesDiffer):
                 diagnostic = self._branches_differ(diagnostic, item, shapes, starts)
+            elif isinstance(diagnostic, WindowTooLarge) and item.args[0].name is None:
+                # Perhaps the arguments are in another order than the author thinks.
+                diagnostic = replace(diagnostic, order=signature(op_type))
             self._report(diagnostic, place.scope)
             return _POISON
         if elements(each) * place.towers > MAX_ELEMENTS:
-            self._too_large("a map", elements(each) * place.towers, MAX_ELEMENTS, item, place)
+            count = elements(each) * place.towers
+            self._too_large("a map", count, MAX_ELEMENTS, "elements", item, place)
         node = Node(
             name,
             bound.form,
@@ -552,8 +606,14 @@ class _Elaborator:
             separator = "_" if word[-1].isdigit() else ""
             name, span = f"{word}{separator}{place.counts[word]}", item.span
         if name in place.names:
-            kind = "label" if item.label is not None else "name"
-            fault = errors.RepeatedName(name=name, kind=kind, first=place.names[name], span=span)
+            counted = item.label is None
+            fault = errors.RepeatedName(
+                name=name,
+                kind="name" if counted else "label",
+                first=place.names[name],
+                counted=counted,
+                span=span if item.name is None or not counted else item.name.span,
+            )
             self._report(fault, place.scope)
         place.names.setdefault(name, span)
         return name
@@ -571,10 +631,11 @@ class _Elaborator:
         self._report(fault, place.scope)
 
     def _too_large(
-        self, what: str, count: int, limit: int, item: syntax.Item, place: _Place
+        self, what: str, count: int, limit: int, unit: str, item: syntax.Item, place: _Place
     ) -> None:
         """Give up: an expansion without bound would bury every other fault."""
-        self._report(TooLarge(what=what, count=count, limit=limit, span=item.span), place.scope)
+        fault = TooLarge(what=what, count=count, limit=limit, unit=unit, span=item.span)
+        self._report(fault, place.scope)
         self.sink.raise_if_failed()
 
     def _report(self, fault: Diagnostic, scope: Scope) -> None:

@@ -9,7 +9,7 @@ from typing import TypeVar
 from archc import syntax
 from archc.binding import bind
 from archc.data.transforms import Where, misplaced
-from archc.diagnostics import Diagnostic, DiagnosticError, Sink
+from archc.diagnostics import Diagnostic, DiagnosticError, Sink, did_you_mean
 from archc.errors import recipes as errors
 from archc.errors.names import UnknownForm
 from archc.evaluate import Environment, PoisonedError, Value, evaluate, shown
@@ -30,7 +30,16 @@ from archc.recipe import (
 )
 from archc.source import Span
 
-CLAUSES = ("augment", "evaluate", "init", "optimizer", "schedule", "batch", "epochs")
+_EXAMPLES = {
+    "augment": "augment { resize(256) random_crop(input) flip }",
+    "evaluate": "evaluate { resize(256) center_crop(input) }",
+    "init": "init { conv, fc: normal(0, 0.01), bias 0 }",
+    "optimizer": "optimizer sgd(lr = 0.01, momentum = 0.9)",
+    "schedule": "schedule plateau(factor = 0.1, times = 3)",
+    "batch": "batch 128",
+    "epochs": "epochs 90",
+}
+CLAUSES = tuple(_EXAMPLES)
 F = TypeVar("F", bound=Form)
 
 
@@ -60,10 +69,17 @@ def elaborate_recipe(
         return None
     for repeated in net.recipes[1:]:
         fault = errors.RepeatedClause(
-            name="the recipe", first=net.recipes[0].span, span=repeated.span
+            name="the recipe of this net",
+            first=_word(net.recipes[0].span, "recipe"),
+            span=_word(repeated.span, "recipe"),
         )
         sink.add(fault)
     return _RecipeElaborator(env, nodes, stages, sink, assumed).recipe(net.recipes[0])
+
+
+def _word(span: Span, word: str) -> Span:
+    """The word that a clause begins with."""
+    return Span(span.source, span.start, span.start + len(word))
 
 
 class _RecipeElaborator:
@@ -81,9 +97,15 @@ class _RecipeElaborator:
             _, h, w = nodes[0].output
             values["input"] = h if h == w else (h, w)
         unknown = frozenset[str]() if nodes else frozenset({"input"})
-        self.env = Environment(values, None, env.poisoned | unknown)
+        self.env = Environment(values, env.poisoned | unknown)
+        # After a fault, a layer that is missing here may well be in the spec.
+        self.whole = not sink.failed
         self.nodes = nodes
-        self.stages = stages
+        self.stages = {stage.name: stage for stage in stages}
+        # Which nodes have weights is known by their op: only weight layers are initialised.
+        layers = {node.path: node.op.word for node in nodes if node.op and node.op.counted}
+        self.weighted = layers.keys()
+        self.kinds = dict.fromkeys(layers.values())
         self.sink = sink
         self.assumed = assumed
 
@@ -93,15 +115,22 @@ class _RecipeElaborator:
         for clause in recipe.clauses:
             initial = isinstance(clause, syntax.Initialisation)
             name = "init" if initial else clause.name.text
+            span = _word(clause.span, name)
             if name in said:
-                fault = errors.RepeatedClause(name=name, first=said[name], span=clause.span)
-                self.sink.add(fault)
+                self.sink.add(errors.RepeatedClause(name=name, first=said[name], span=span))
                 continue
-            said[name] = clause.span
+            said[name] = span
             self._clause(name, clause, found)
-        missing = tuple(name for name in ("optimizer", "batch", "epochs") if name not in said)
+        # A clause that was misspelt is faulty, not missing.
+        near = " ".join(did_you_mean(name, CLAUSES) for name in said if name not in CLAUSES)
+        missing = tuple(
+            name
+            for name in ("optimizer", "batch", "epochs")
+            if name not in said and f"'{name}'" not in near
+        )
         if missing:
-            self.sink.add(errors.MissingClause(missing=missing, span=recipe.span))
+            span = _word(recipe.span, "recipe")
+            self.sink.add(errors.MissingClause(missing=missing, span=span))
         if found.optimizer is None or found.batch is None or found.epochs is None:
             return None
         kept = {"schedule": found.schedule} if found.schedule is not None else {}
@@ -148,16 +177,17 @@ class _RecipeElaborator:
         if name not in CLAUSES:
             self.sink.add(errors.UnknownClause(name=name, known=CLAUSES, span=span))
             return
-        braces = name in ("augment", "evaluate", "init")
-        rule = "is a list of steps: { ... }" if braces else "is a single value, without braces"
-        self.sink.add(errors.WrongClause(name=name, rule=rule, span=span))
+        braces = name in ("augment", "evaluate")
+        rule = "is a list of steps in braces" if braces else "is a single value, without braces"
+        fault = errors.WrongClause(name=name, rule=rule, example=_EXAMPLES[name], span=span)
+        self.sink.add(fault)
 
     def _steps(self, clause: syntax.Steps, where: Where) -> tuple[Transform, ...]:
         steps: list[Transform] = []
         for item in clause.items:
             if item.name is None or item.label is not None or item.body is not None:
                 rule = "holds steps such as resize(256), without labels or braces"
-                self.sink.add(errors.WrongClause(name=clause.name.text, rule=rule, span=item.span))
+                self.sink.add(errors.WrongClause(name=where, rule=rule, span=item.span))
                 continue
             form = self._bound(TRANSFORMS, "augmentation", item.name, item.args, item.span)
             if form is None:
@@ -174,8 +204,11 @@ class _RecipeElaborator:
         for fill in rule.fills:
             what = "weight" if fill.what is None else fill.what.text
             if what not in ("weight", "bias"):
-                wrong = "sets weights (normal(0, 0.01)) and biases (bias 0)"
-                self.sink.add(errors.WrongClause(name="init", rule=wrong, span=fill.span))
+                wrong = f"sets weights, which are not named, and the bias; not '{what}'"
+                fault = errors.WrongClause(
+                    name="init", rule=wrong, example=_EXAMPLES["init"], span=fill.span
+                )
+                self.sink.add(fault)
                 continue
             if (weight if what == "weight" else bias) is not None:
                 wrong = f"sets the {what} twice in one rule"
@@ -196,21 +229,17 @@ class _RecipeElaborator:
     def _layers(self, target: syntax.Name) -> Sequence[str]:
         """What a target of `init` names: an op word as it is, a block as its layers."""
         name = target.text
-        layers = {node.path: node for node in self.nodes if node.op is not None}
-        # Which nodes have weights is known by their op: only weight layers are initialised.
-        weighted = [path for path, node in layers.items() if node.op and node.op.counted]
-        kinds = {node.op.word for node in layers.values() if node.op and node.op.counted}
-        if name in kinds or name in weighted:
+        if name in self.kinds or name in self.weighted:
             return (name,)
-        for stage in self.stages:
-            if stage.name == name:
-                inside = self.nodes[stage.first : stage.last + 1]
-                found = [node.path for node in inside if node.path in weighted]
-                if found:
-                    return found
-        if not self.sink.failed:
-            fault = errors.UnknownTarget(name=name, known=(*kinds, *weighted), span=target.span)
-            self.sink.add(fault)
+        stage = self.stages.get(name)
+        if stage is not None:
+            inside = self.nodes[stage.first : stage.last + 1]
+            found = [node.path for node in inside if node.path in self.weighted]
+            if found:
+                return found
+        if self.whole:
+            known = (*self.kinds, *self.weighted)
+            self.sink.add(errors.UnknownTarget(name=name, known=known, span=target.span))
         return ()
 
     def _form(self, known: Mapping[str, type[F]], kind: str, value: syntax.Expr) -> F | None:
@@ -221,8 +250,11 @@ class _RecipeElaborator:
                 ident = syntax.Ident(name, value.span)
                 return self._bound(known, kind, ident, (), value.span)
             case _:
-                rule = f"is one of {', '.join(known)}"
-                self.sink.add(errors.WrongClause(name=kind, rule=rule, span=value.span))
+                rule = f"takes one of: {', '.join(known)}"
+                fault = errors.WrongClause(
+                    name=kind, rule=rule, example=_EXAMPLES[kind], span=value.span
+                )
+                self.sink.add(fault)
                 return None
 
     def _bound(
@@ -261,7 +293,10 @@ class _RecipeElaborator:
             return None
         if isinstance(number, bool) or not isinstance(number, int) or number < 1:
             rule = f"is a whole number above 0, not {shown(number)}"
-            self.sink.add(errors.WrongClause(name=name, rule=rule, span=value.span))
+            fault = errors.WrongClause(
+                name=name, rule=rule, example=_EXAMPLES[name], span=value.span
+            )
+            self.sink.add(fault)
             return None
         return number
 

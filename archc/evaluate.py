@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -22,26 +22,31 @@ class Environment:
     """What names mean at a place: parameters, and the channels that arrive (`in`)."""
 
     values: Mapping[str, Value] = field(default_factory=dict[str, Value])
-    channels: int | None = None
-    poisoned: frozenset[str] = frozenset()
+    poisoned: Set[str] = frozenset()
     """Parameters whose value could not be worked out: no fault is reported for them again."""
+    channels: int | None = None
+    at_op: bool = False
+    """Whether channels arrive here at all; how many is then None only after a fault."""
 
     def at(self, channels: int | None) -> Environment:
-        """The same names where so many channels arrive."""
-        return Environment(self.values, channels, self.poisoned)
+        """The same names at an op where so many channels arrive (None: not known)."""
+        return Environment(self.values, self.poisoned, channels, at_op=True)
 
     def name(self, expr: syntax.Name, words: Collection[str]) -> Value:
         """What a name stands for, where `words` are the choices of the field it is given to."""
         name = expr.text
         if name in self.values:
             if name in words:
-                fail(AmbiguousName(name=name, form="this argument", span=expr.span))
+                fail(AmbiguousName(name=name, span=expr.span))
             return self.values[name]
         if name in words:
             return name
         if name in self.poisoned:
             raise PoisonedError
         if name == "in":
+            if not self.at_op:
+                problem = "'in' is the number of channels that arrive at an op; none arrive here"
+                fail(BadOperands(problem=problem, span=expr.span))
             if self.channels is None:
                 raise PoisonedError
             return self.channels
@@ -49,7 +54,12 @@ class Environment:
 
     def call(self, expr: syntax.Call) -> Value:
         """What a call stands for; parameters have none."""
-        fail(BadOperands(problem=f"'{expr.name.text}(...)' has no value here", span=expr.span))
+        fail(
+            BadOperands(
+                problem=f"'{expr.name.text}(...)' is no number: nothing is calculated by name here",
+                span=expr.span,
+            )
+        )
 
 
 class PoisonedError(Exception):
@@ -120,7 +130,7 @@ def shown(value: object) -> str:
             return "true" if value else "false"
         case tuple():
             parts = cast("tuple[object, ...]", value)
-            whole = len(parts) > 1 and all(type(part) is int for part in parts)
+            whole = len(parts) > 1 and all(type(part) is int and part >= 0 for part in parts)
             texts = [shown(part) for part in parts]
             return "x".join(texts) if whole else f"[{', '.join(texts)}]"
         case str():

@@ -6,7 +6,7 @@ Nodes are in topological order and refer to their inputs by index; node 0 is the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from archc import syntax
@@ -151,15 +151,13 @@ class Graph:
         """A node's parameters, those of towers stacked along their first axis."""
         if node.op is None:
             return {}
-        return {
-            name: Weight(
-                weight.role,
-                (weight.shape[0] * node.towers, *weight.shape[1:]),
-                weight.fan_in,
-                weight.fan_out,
-            )
-            for name, weight in node.op.weights(self.each_inputs(node)).items()
-        }
+        return _stacked(node.op.weights(self.each_inputs(node)), node.towers)
+
+    def buffers(self, node: Node) -> dict[str, Weight]:
+        """A node's arrays that have no gradient, stacked in the same way."""
+        if node.op is None:
+            return {}
+        return _stacked(node.op.buffers(self.each_inputs(node)), node.towers)
 
     def in_head(self, node: Node) -> bool:
         """Whether a node belongs to an aux head."""
@@ -169,3 +167,10 @@ class Graph:
                 return True
             scope = scope.parent
         return False
+
+
+def _stacked(weights: Mapping[str, Weight], towers: int) -> dict[str, Weight]:
+    return {
+        name: replace(weight, shape=(weight.shape[0] * towers, *weight.shape[1:]))
+        for name, weight in weights.items()
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from archc.diagnostics import fail
@@ -26,8 +27,9 @@ def find(spec: str) -> Source:
     Raises `DiagnosticError` where there is none or it cannot be read.
     """
     path = Path(spec)
-    if path.suffix == ".arch" or "/" in spec or path.is_file():
-        if not path.exists() and path.stem in names():
+    # os.path answers for a name that no file can have; pathlib raises.
+    if path.suffix == ".arch" or "/" in spec or os.path.isfile(path):  # noqa: PTH113
+        if path.stem in names() and not os.path.exists(path):  # noqa: PTH110
             # specs/alexnet.arch, said where no such folder is
             known = (path.stem,)
             fail(CannotRead(path=spec, reason="there is no such file", known=known))

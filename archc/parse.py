@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -27,10 +28,17 @@ from lark.visitors import Transformer_NonRecursive
 from archc import syntax
 from archc.diagnostics import DiagnosticError, fail
 from archc.errors import text as errors
+from archc.evaluate import MAX_INTEGER
 from archc.source import Source, Span
 
 MAX_BYTES = 1_000_000
 """The longest spec that is read. The longest of the zoo has 6,000."""
+
+MAX_WORDS = 20_000
+"""How many names, numbers, signs and comments a spec may have: what is parsed in a second."""
+
+MAX_NAME = 100
+"""How long a name may be."""
 
 MAX_DEPTH = 100
 """How deep brackets may be nested."""
@@ -45,9 +53,8 @@ def read(path: Path, name: str | None = None) -> Source:
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
-            if len(data) > MAX_BYTES:
-                size = path.stat().st_size
-                fail(errors.TooLong(path=shown, size=size, limit=MAX_BYTES))
+        if len(data) > MAX_BYTES:
+            fail(errors.TooLong(path=shown, limit=MAX_BYTES, unit="bytes"))
     except OSError as error:
         fail(errors.CannotRead(path=shown, reason=(error.strerror or str(error)).lower()))
     except ValueError as error:  # a NUL in the path
@@ -56,72 +63,118 @@ def read(path: Path, name: str | None = None) -> Source:
         decoded = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         fail(errors.NotText(path=shown, offset=error.start))
-    return Source(shown, decoded)
+    # However the lines were ended on the author's machine, the text is the same.
+    return Source(shown, decoded.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def parse(source: Source) -> syntax.File:
     """The tree of a spec. Raises `DiagnosticError` with the first fault of its syntax."""
-    size = len(source.text.encode("utf-8", "surrogatepass"))
-    if size > MAX_BYTES:
-        fail(errors.TooLong(path=source.name, size=size, limit=MAX_BYTES))
-    _check_brackets(source)
+    file: syntax.File = _parse(source, "start")
+    return file
+
+
+def parse_expression(source: Source) -> syntax.Expr:
+    """The tree of a single expression, such as the value of `--set`."""
+    expr: syntax.Expr = _parse(source, "value")
+    return expr
+
+
+def _parse(source: Source, start: str) -> Any:
+    """What the rule `start` of the grammar makes of a text."""
+    if len(source.text) > MAX_BYTES:
+        fail(errors.TooLong(path=source.name, limit=MAX_BYTES, unit="characters"))
+    _bound(source)
     try:
-        tree = _parser().parse(source.text)  # pyright: ignore[reportUnknownMemberType]
+        tree = _parser().parse(source.text, start)  # pyright: ignore[reportUnknownMemberType]
     except UnexpectedCharacters as error:
         fail(_strange(source, cast("int", error.pos_in_stream)))
     except UnexpectedToken as error:
         fail(_unexpected(source, error))
     try:
-        # lark leaves the result of a transformer untyped; it is what `start` returns.
-        file: syntax.File = _Builder(source).transform(tree)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        # lark leaves the result of a transformer untyped; it is what the rule's method returns.
+        return cast("Any", _Builder(source).transform(tree))  # pyright: ignore[reportUnknownMemberType]
     except VisitError as error:
         if isinstance(error.orig_exc, DiagnosticError):
             raise error.orig_exc from None
         raise
-    return file  # pyright: ignore[reportUnknownVariableType]
-
-
-def parse_expression(source: Source) -> syntax.Expr:
-    """The tree of a single expression, such as the value of `--set`."""
-    _check_brackets(source)
-    item = parse(Source(source.name, f"net value {{ recipe {{ value {source.text}\n}} }}"))
-    recipe = item.nets[0].recipes[0]
-    if len(recipe.clauses) != 1 or not isinstance(recipe.clauses[0], syntax.Setting):
-        fail(errors.Unexpected(found=f"'{source.text}'", expected=("one value",)))
-    return recipe.clauses[0].value
 
 
 # Before the parser -----------------------------------------------------------------------
 
 _CLOSES = {")": "(", "]": "[", "}": "{"}
-_BRACKET = re.compile(r'"[^"\n]*"|#[^\n]*|[(){}\[\]]')
+_WORD = re.compile(r'"[^"\n]*"|#[^\n]*|[0-9A-Za-z_]+|[^\s]')
 
 
-def _check_brackets(source: Source) -> None:
-    """Bound the nesting, so that no later walk can be made to overflow its stack."""
-    open_: list[tuple[str, int]] = []
-    for match in _BRACKET.finditer(source.text):
-        bracket = match.group()
-        if bracket in "([{":
-            open_.append((bracket, match.start()))
+@dataclass(frozen=True, slots=True)
+class _Bracket:
+    """An open bracket, and how far the line that it stands on is indented."""
+
+    kind: str
+    span: Span
+    indent: int
+
+
+def _bound(source: Source) -> None:
+    """Refuse what the parser and the walks after it could choke on, before they run."""
+    open_: list[_Bracket] = []
+    suspect: errors.UnclosedBracket | None = None
+    for count, match in enumerate(_WORD.finditer(source.text)):
+        word, start = match.group(), match.start()
+        if count == MAX_WORDS:
+            fail(
+                errors.TooLong(path=source.name, limit=MAX_WORDS, unit="words, signs and comments")
+            )
+        if len(word) > MAX_NAME and not word[0].isdigit() and word[0] not in '"#':
+            fail(errors.TooLongName(limit=MAX_NAME, span=_at(source, start, len(word))))
+        if word == '"':
+            fail(errors.UnterminatedString(span=_rest_of_line(source, start)))
+        if word in "([{":
+            span = _at(source, start, 1)
+            open_.append(_Bracket(word, span, _indent(source, span)))
             if len(open_) > MAX_DEPTH:
-                fail(
-                    errors.TooDeep(
-                        what="brackets", limit=MAX_DEPTH, span=_at(source, match.start(), 1)
-                    )
+                fail(errors.TooDeep(what="brackets", limit=MAX_DEPTH, span=span))
+        elif word in ")]}":
+            span = _at(source, start, 1)
+            opened = open_.pop() if open_ else None
+            if opened is None or opened.kind != _CLOSES[word]:
+                fail(suspect or _wrong_bracket(word, span, opened))
+            if suspect is None and _indent(source, span) == span.column - 1 < opened.indent:
+                note = "this seems to close what is further out"
+                suspect = errors.UnclosedBracket(
+                    bracket=opened.kind, closed=span, note=note, span=opened.span
                 )
-        elif bracket in ")]}":
-            opened = open_.pop()[0] if open_ else ""
-            if opened != _CLOSES[bracket]:
-                span = _at(source, match.start(), 1)
-                fail(errors.WrongBracket(bracket=bracket, opened=opened, span=span))
     if open_:
-        bracket, offset = open_[-1]
-        fail(errors.UnclosedBracket(bracket=bracket, span=_at(source, offset, 1)))
+        last = open_[-1]
+        fail(suspect or errors.UnclosedBracket(bracket=last.kind, span=last.span))
+
+
+def _wrong_bracket(
+    word: str, span: Span, opened: _Bracket | None
+) -> errors.UnclosedBracket | errors.WrongBracket:
+    if opened is not None and word == "}":
+        # Braces go over many lines: a parenthesis inside of them was forgotten.
+        return errors.UnclosedBracket(
+            bracket=opened.kind, closed=span, note="this comes first", span=opened.span
+        )
+    return errors.WrongBracket(bracket=word, opened=opened.span if opened else None, span=span)
+
+
+def _indent(source: Source, span: Span) -> int:
+    """How many blanks the line of a place begins with."""
+    match = _BLANKS.match(source.text, source.line_starts[span.line - 1])
+    return len(match.group()) if match else 0
+
+
+_BLANKS = re.compile(r"[ \t]{0,200}")
 
 
 def _at(source: Source, start: int, length: int) -> Span:
     return Span(source, start, min(start + length, len(source.text)))
+
+
+def _rest_of_line(source: Source, start: int) -> Span:
+    end = source.text.find("\n", start)
+    return Span(source, start, len(source.text) if end < 0 else end)
 
 
 # What lark complains of ------------------------------------------------------------------
@@ -144,27 +197,34 @@ _WORDS = {
     "EQUAL": "'='",
     "DOT": "'.'",
     "COMPARE": "a comparison such as ==",
-    "NET": "'net'",
-    "BLOCK": "'block'",
-    "EXPECT": "'expect'",
-    "RECIPE": "'recipe'",
-    "INIT": "'init'",
-    "ASSUMED": "'assumed'",
+    "_NET": "a net",
+    "_BLOCK": "a block",
+    "EXPECT": "expect",
+    "RECIPE": "recipe { ... }",
+    "INIT": "init { ... }",
+    "ASSUMED": "assumed",
     "TRUTH": "true or false",
-    "$END": "the end of the file",
+    "$END": "the end",
 }
 _VALUES = {"NUMBER", "DIMS", "STRING", "NAME", "TRUTH", "LPAR", "LSQB", "MINUS"}
-_OPERATORS = {"PLUS", "MINUS", "PRODUCT"}
+# What may go on after almost anything: saying so at every fault would help nobody.
+_UNSAID = {"PLUS", "MINUS", "PRODUCT", "ASSUMED", "DOT", "EXPECT", "RECIPE", "INIT"}
 
 
 def _expected(accepts: set[str]) -> tuple[str, ...]:
-    """The words that could stand here, the likely ones first, as a reader calls them."""
+    """What could stand here, as a reader calls it."""
     if accepts >= _VALUES:
-        rest = accepts - _VALUES
-        return ("a value", *sorted(_WORDS.get(kind, kind) for kind in rest))
-    kinds = accepts - _OPERATORS - {"ASSUMED", "DOT"}
-    if len(kinds) > 6:
-        kinds &= {"RBRACE", "RPAR", "NAME", "COMMA"}
+        return ("a value", *_said(accepts - _VALUES))
+    if "INIT" in accepts:
+        return ("a clause such as batch 128", "'}'")
+    if {"NAME", "RBRACE"} <= accepts:
+        return ("an op", *_said(accepts & {"VBAR", "RBRACE"}))
+    if "VBAR" in accepts:
+        return ("an op", "'|'")
+    return _said(accepts - _UNSAID - ({"LPAR"} if "COMPARE" in accepts else set()))
+
+
+def _said(kinds: set[str]) -> tuple[str, ...]:
     return tuple(sorted(_WORDS.get(kind, kind) for kind in kinds))
 
 
@@ -172,44 +232,99 @@ def _unexpected(source: Source, error: UnexpectedToken) -> errors.Unexpected | e
     token: Token = error.token
     accepts = set(error.accepts or error.expected)
     if token.type == "$END":
-        return errors.Unexpected(
-            found="the end of the file",
-            expected=_expected(accepts),
-            span=_at(source, len(source.text.rstrip()), 1),
-        )
-    text = str(token)
-    start = token.start_pos or 0
+        end = len(source.text.rstrip())
+        return errors.Unexpected(found="", expected=_expected(accepts), span=_at(source, end, 1))
+    text, start = str(token), token.start_pos or 0
     span = _at(source, start, len(text))
-    if text in ("import", "defaults", "after") and ("NET" in accepts or "NAME" in accepts):
-        return errors.NotYet(word=text, span=span)
-    hint = ""
+    before = source.line(span.line)[: span.column - 1]
+    if {"NAME", "_NET"} & accepts:
+        later = _LATER.search(before)
+        if later:
+            return errors.NotYet(
+                word=later.group(),
+                span=_at(source, span.start - len(before) + later.start(), len(later.group())),
+            )
+        if text in ("import", "defaults", "after"):
+            return errors.NotYet(word=text, span=span)
+    shown = text if len(text) <= MAX_NAME else f"{text[:MAX_NAME]}..."
+    hint = _hint(token, accepts, before, source.text[start : start + 40])
+    return errors.Unexpected(found=f"'{shown}'", expected=_expected(accepts), hint=hint, span=span)
+
+
+# Conditions and loops are refused as such, not for what they hold.
+_LATER = re.compile(r"\b(?:if|else|repeat|after)\b(?=[^{}()\"#]*$)")
+_SHORTHAND = re.compile(r"(conv)([0-9]+)-([0-9]+)|(fc)-([0-9]+)|(soft-max)", re.IGNORECASE)
+
+
+def _hint(token: Token, accepts: set[str], before: str, after: str) -> str:
+    """What was probably meant, for the slips that are made most."""
+    text = str(token)
+    items = {"NAME", "RBRACE"} <= accepts or "VBAR" in accepts
+    if token.type == "LBRACE" and accepts == {"NAME"}:
+        return "a name comes first: net lenet { ... }"
+    if token.type == "EQUAL" and "COMPARE" in accepts:
+        return "equality is spelled =="
+    if text in ("=", ":") and accepts >= _VALUES and "LBRACE" in accepts:
+        return "a clause is a word and its value: batch 128"
+    if text == "*" and before.endswith("*"):
+        return "there are no powers: write the product out"
     if "COMMA" in accepts and token.type in _VALUES:
-        hint = "a comma is missing before this"
-    elif token.type == "LBRACE" and "STRING" in accepts:
-        hint = "a name comes first"
-    elif "COMPARE" in accepts and token.type == "EQUAL":
-        hint = "equality is spelled =="
-    elif text in ("net", "block") and "RBRACE" in accepts:
-        hint = f"'{text}' begins at the top of a file; close the body before it with '}}'"
-    return errors.Unexpected(found=f"'{text}'", expected=_expected(accepts), hint=hint, span=span)
+        return "a comma is missing before this"
+    if token.type == "COMMA" and "RPAR" in accepts:
+        return "a pair is written 3x3, or [3, k] where it is calculated"
+    if "_NET" in accepts:
+        return "a file holds one net, net lenet(classes = 10) { ... }, and its blocks"
+    return _hint_of_item(token, accepts, before, after) if items else ""
 
 
-def _strange(source: Source, offset: int) -> errors.StrangeCharacter | errors.Diagnostic:
+def _hint_of_item(token: Token, accepts: set[str], before: str, after: str) -> str:
+    """What was probably meant where an op or a clause may stand."""
+    text = str(token)
+    word = re.search(r"[A-Za-z0-9_]*$", before)
+    short = _SHORTHAND.match((word.group() if word else "") + after)
+    if short:
+        conv, kernel, maps, fc, units, _ = short.groups()
+        if conv:
+            return f"{short.group()} is spelled conv({kernel}, 1, {maps}, pad=same) here"
+        return f"{short.group()} is spelled {f'fc({units})' if fc else 'softmax'} here"
+    if after.startswith(("//", "/*")):
+        return "a comment begins with # and ends with its line"
+    if after.startswith("->") or text in (",", ";", "+"):
+        what = (
+            "clauses stand side by side" if "INIT" in accepts else "ops side by side are composed"
+        )
+        return f"{what}: nothing stands between them"
+    match text:
+        case "|":
+            return "branches stand in concat { | ... | ... }"
+        case "=":
+            return "a label is written with a colon, c1: conv(5, 1, 6); arguments stand in (...)"
+        case ".":
+            return "an op is a plain word and its arguments: conv(3, 1, 64)"
+        case _:
+            return (
+                "a text in quotes stands first in its net or block"
+                if token.type == "STRING"
+                else ""
+            )
+
+
+def _strange(source: Source, offset: int) -> errors.StrangeCharacter | errors.BadNumber:
     character = source.text[offset]
-    span = _at(source, offset, 1)
-    if character == '"':
-        line = source.text.find("\n", offset)
-        end = len(source.text) if line < 0 else line
-        return errors.UnterminatedString(span=Span(source, offset, end))
     if character.isdigit() and character.isascii():
-        length = len(re.match(r"[0-9A-Za-z_.]+", source.text[offset:]).group())  # type: ignore[union-attr]
+        match = re.compile(r"[0-9A-Za-z_.]+").match(source.text, offset)
+        length = len(match.group()) if match else 1
         return errors.BadNumber(
-            reason="is not written as numbers are: 64, 0.5, 1e-4, 138M, 3x224x224",
+            reason="is not written as numbers are",
+            fix="numbers are written 64, 0.5, 1e-4, 138M; sizes 1x7, 3x224x224",
             span=_at(source, offset, length),
         )
     name = unicodedata.name(character, f"U+{ord(character):04X}")
     return errors.StrangeCharacter(
-        character=character, name=name, plain=_plain(character, name), span=span
+        character=character,
+        name=name,
+        plain=_plain(character, name),
+        span=_at(source, offset, 1),
     )
 
 
@@ -237,7 +352,13 @@ def _plain(character: str, name: str) -> str:
 @cache
 def _parser() -> Lark:
     grammar = Path(__file__).with_name("grammar.lark").read_text("utf-8")
-    return Lark(grammar, parser="lalr", propagate_positions=True, maybe_placeholders=True)
+    return Lark(
+        grammar,
+        start=["start", "value"],
+        parser="lalr",
+        propagate_positions=True,
+        maybe_placeholders=True,
+    )
 
 
 @v_args(meta=True)
@@ -269,6 +390,10 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
 
     def _string(self, token: Token) -> syntax.String:
         return syntax.String(str(token)[1:-1], self._token(token))
+
+    def value(self, meta: Meta, children: list[Any]) -> syntax.Expr:
+        expr: syntax.Expr = children[0]
+        return expr
 
     # declarations
 
@@ -312,6 +437,10 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
 
     def call(self, meta: Meta, children: list[Any]) -> syntax.Item:
         label, name, args, body = children
+        if str(name) in ("net", "block"):
+            hint = f"'{name}' begins at the top of a file; close the body before it with '}}'"
+            span = self._token(name)
+            fail(errors.Unexpected(found=f"'{name}'", expected=("an op",), hint=hint, span=span))
         return syntax.Item(
             None if label is None else self._declared(label, "a label"),
             self._ident(name),
@@ -376,7 +505,7 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
     def fill_weight(self, meta: Meta, children: list[Any]) -> syntax.Fill:
         name, args = children
         span = self._span(meta)
-        return syntax.Fill(None, syntax.Call(self._ident(name), args or (), span), span)
+        return syntax.Fill(None, self._call(name, args or (), span), span)
 
     def fill_number(self, meta: Meta, children: list[Any]) -> syntax.Fill:
         what, number = children
@@ -384,8 +513,7 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
 
     def fill_form(self, meta: Meta, children: list[Any]) -> syntax.Fill:
         what, name, args = children
-        ident = self._ident(name)
-        call = syntax.Call(ident, args or (), ident.span)
+        call = self._call(name, args or (), self._token(name))
         return syntax.Fill(self._ident(what), call, self._span(meta))
 
     # expressions
@@ -399,16 +527,20 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
         scale = {"K": 10**3, "M": 10**6, "G": 10**9}.get(text[-1], 1)
         digits = text.rstrip("KMG")
         mantissa, _, exponent = digits.lower().partition("e")
-        if len(mantissa) > MAX_DIGITS or len(exponent) > 4:
+        # A fraction may begin with zeros: 0.0001 has one digit that counts.
+        counting = mantissa.replace(".", "").lstrip("0")
+        if len(counting) > MAX_DIGITS or len(mantissa) > 2 * MAX_DIGITS or len(exponent) > 4:
             fail(errors.BadNumber(reason=f"has more than {MAX_DIGITS} digits", span=span))
         places = len(mantissa.partition(".")[2])
         unit = scale * float(f"1e{int(exponent or 0) - places}")
         if digits.isdigit():
+            if int(digits) * scale > MAX_INTEGER:
+                fail(errors.BadNumber(reason="is too large", span=span))
             return syntax.Number(int(digits) * scale, unit / 2, span)
         value = float(digits) * scale
         if value in (float("inf"), float("-inf")):
             fail(errors.BadNumber(reason="is too large", span=span))
-        if scale > 1 and value.is_integer():
+        if scale > 1 and value.is_integer() and value <= MAX_INTEGER:
             return syntax.Number(int(value), unit / 2, span)
         return syntax.Number(value, unit / 2, span)
 
@@ -431,10 +563,15 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
 
     def form(self, meta: Meta, children: list[Any]) -> syntax.Call:
         name, args = children
-        return syntax.Call(self._ident(name), args, self._span(meta))
+        return self._call(name, args, self._span(meta))
+
+    def _call(self, name: Token, args: tuple[syntax.Arg, ...], span: Span) -> syntax.Call:
+        depth = self._deeper(span, *(arg.value for arg in args))
+        return syntax.Call(self._ident(name), args, depth, span)
 
     def list(self, meta: Meta, children: list[Any]) -> syntax.Sequence:
-        return syntax.Sequence(tuple(c for c in children if c is not None), self._span(meta))
+        values, span = tuple(c for c in children if c is not None), self._span(meta)
+        return syntax.Sequence(values, self._deeper(span, *values), span)
 
     def parens(self, meta: Meta, children: Sequence[Any]) -> Any:
         return children[0]
@@ -450,7 +587,7 @@ class _Builder(Transformer_NonRecursive[Token, Any]):
 
     def _deeper(self, span: Span, *operands: syntax.Expr) -> int:
         """The depth of an expression over these, bounded: later stages recurse into it."""
-        depth = 1 + max(getattr(operand, "depth", 0) for operand in operands)
+        depth = 1 + max((getattr(operand, "depth", 0) for operand in operands), default=0)
         if depth > MAX_DEPTH:
-            fail(errors.TooDeep(what="operators", limit=MAX_DEPTH, span=span))
+            fail(errors.TooDeep(what="expressions", limit=MAX_DEPTH, span=span))
         return depth

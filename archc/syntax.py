@@ -74,6 +74,7 @@ class Call:
 
     name: Ident
     args: tuple[Arg, ...]
+    depth: int
     span: Span
 
 
@@ -82,6 +83,7 @@ class Sequence:
     """`[1, k]`."""
 
     values: tuple[Expr, ...]
+    depth: int
     span: Span
 
 

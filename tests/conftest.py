@@ -6,6 +6,9 @@ import os
 
 import pytest
 
+# Two workers with two threads each on two cores would wait for one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(

@@ -101,6 +101,18 @@ SMALL: dict[str, Graph] = {
         """,
         params="(n = 4)",
     ),
+    "modern": net(
+        """input(4x9x10)
+        conv(3, 1, 6, bias=false) bn relu6 conv(3, 1, 8) layernorm gelu
+        conv(1, 1, 8) bn(eps=0.001, momentum=0.01) leaky_relu(0.2) shuffle(4) layerscale(0.5)
+        concat { | part(0, 2) hardswish | part(3, 4) silu droppath(0.1) }
+        towers(2) {
+          conv(1, 1, 8) bn layernorm
+          concat { | part(1, 2) | part(0, 4) gelu(approximate=true) }
+          shuffle(3) layerscale hardsigmoid
+        }
+        fc(12) bn shuffle(3) relu fc(3) softmax"""
+    ),
     "no weights": net("input(3x6x6) maxpool(2, 2) relu global_avgpool softmax"),
     "a map": net("input(3x6x7) conv(3, 1, 5, pad=same) softmax"),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -25,6 +26,10 @@ Exit status: 0 all is well, 1 the spec or the job failed, 2 the command line is 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line. Errors go to stderr; the exit status is returned."""
+    # Names that the terminal's encoding cannot show are escaped, not a crash.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     arguments = _parser().parse_args(argv)
     try:
         status: int = arguments.run(arguments)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from archc.diagnostics import printable
+
 if TYPE_CHECKING:
     # Subparsers have no public class.
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # pyright: ignore[reportPrivateUsage]
@@ -49,7 +51,7 @@ def settings(arguments: argparse.Namespace) -> dict[str, str]:
 def _setting(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name.strip().isidentifier() or not value.strip():
-        raise argparse.ArgumentTypeError(f"'{text}' is not NAME=VALUE")
+        raise argparse.ArgumentTypeError(f"'{printable(text)}' is not NAME=VALUE")
     return name.strip(), value.strip()
 
 
@@ -65,5 +67,6 @@ def not_negative(text: str) -> int:
 
 def _whole(text: str, least: int) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) < least:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number, {least} or above")
+        problem = f"'{printable(text)}' is not a whole number, {least} or above"
+        raise argparse.ArgumentTypeError(problem)
     return int(text)

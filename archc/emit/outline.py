@@ -7,6 +7,7 @@ equal, the parameters aside, so that a program cannot differ from its graph.
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -141,7 +142,8 @@ class _Outliner:
         self.features = _features(graph)
         self.classes: list[ClassOutline] = []
         self.by_key: dict[object, ClassOutline] = {}
-        self.class_names: set[str] = {class_name(graph.name, graph.doc)}
+        self.net_name = self._free(class_name(graph.name, graph.doc), "Net")
+        self.class_names: set[str] = {self.net_name}
         self.unsafe = _structural_names(graph)
         self.keys: dict[str, str] = {}
 
@@ -214,17 +216,22 @@ class _Outliner:
 
     def new_class_name(self, scope: Scope) -> str:
         if scope.parent is None:
-            return class_name(self.graph.name, self.graph.doc)
+            return self.net_name
         if isinstance(scope.definition, syntax.Item):
             base = "AuxHead"
         else:
-            base = class_name(scope.definition.name.text, scope.definition.doc)
+            block = scope.definition
+            base = self._free(class_name(block.name.text, block.doc), "Block")
         name, n = base, 1
-        while name in self.class_names or name in self.reserved:
+        while name in self.class_names:
             n += 1
             name = f"{base}{n}"
         self.class_names.add(name)
         return name
+
+    def _free(self, name: str, suffix: str) -> str:
+        """A class's name that is neither Python's nor the framework's: `FNet` for `F`."""
+        return f"{name}{suffix}" if keyword.iskeyword(name) or name in self.reserved else name
 
     def _map_keys(self, made: ClassOutline, canonical: str, attributes: str) -> None:
         for element in made.elements:
@@ -235,7 +242,8 @@ class _Outliner:
                     f"{attributes}{element.name}.",
                 )
                 continue
-            for weight in self.graph.weights(element.node):
+            arrays = self.graph.weights(element.node) | self.graph.buffers(element.node)
+            for weight in arrays:
                 path = f"{canonical}{element.node.name}.{weight}"
                 self.keys[path] = f"{attributes}{element.name}.{weight}"
 
@@ -315,7 +323,10 @@ class _ClassBuilder:
             name=self._attribute(node.name),
             inputs=inputs,
             fields=fields,
-            channels=tuple(self._in(i) if node.op.counted else self.channels[i] for i in inputs),
+            # Only what has weights is told how many channels arrive.
+            channels=tuple(
+                self._in(i) if self.graph.weights(node) else self.channels[i] for i in inputs
+            ),
             shapes=tuple(self.graph.nodes[i].output for i in node.inputs),
             features=self.o.features[index],
             flat_inputs=tuple(self.o.features[i] for i in node.inputs),
@@ -379,6 +390,11 @@ class _ClassBuilder:
                 return _sum([self.channels[i] for i in element.inputs])
             case "copies":
                 return _times(element.fields["copies"], self.channels[element.inputs[0]])
+            case "part":
+                whole, of = self.channels[element.inputs[0]], element.fields["of"]
+                if whole.text.isdigit() and of.text.isdigit():
+                    return Text(str(int(whole.text) // int(of.text)))
+                return Text(f"{_bracket(whole)} // {_bracket(of)}", tight=False)
             case field_name:
                 return element.fields[field_name]
 
@@ -552,7 +568,7 @@ def _owner(scope: Scope) -> Scope:
 
 
 def _safe(name: str) -> str:
-    return identifier(name, ("self", "super", "x", "nn", "nnx", "torch", "F", "rngs"))
+    return identifier(name, ("self", "super", "x", "nn", "nnx", "torch", "F", "rngs", "__class__"))
 
 
 def _names(expr: syntax.Expr) -> set[str]:

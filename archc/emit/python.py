@@ -41,7 +41,23 @@ class Items:
     brackets: str = "[]"
 
 
-Tree = Text | Call | Items
+@dataclass(frozen=True)
+class Infix:
+    """`a + b + c`."""
+
+    operator: str
+    operands: Sequence[Tree]
+
+
+@dataclass(frozen=True)
+class Index:
+    """`tree[index]`."""
+
+    on: Tree
+    index: str
+
+
+Tree = Text | Call | Items | Infix | Index
 
 
 def name(text: str) -> Text:
@@ -127,12 +143,27 @@ def flat(tree: Tree) -> str:
             if brackets == "()" and len(items) == 1:
                 inner += ","
             return f"{brackets[0]}{inner}{brackets[1]}"
+        case Infix(operator=operator, operands=operands):
+            return f" {operator} ".join(_operand(operand, operator) for operand in operands)
+        case Index(on=on, index=index):
+            return f"{_receiver(on)}[{index}]"
         case Call():
             return f"{_head(tree)}({', '.join(_arguments(tree))})"
 
 
+def _operand(tree: Tree, operator: str) -> str:
+    """An operand, in brackets where it is a sum within a product."""
+    inner = isinstance(tree, Infix) and tree.operator != operator
+    return f"({flat(tree)})" if inner else flat(tree)
+
+
+def _receiver(tree: Tree) -> str:
+    """A tree before a dot or an index."""
+    return f"({flat(tree)})" if isinstance(tree, Infix) else flat(tree)
+
+
 def _head(call: Call) -> str:
-    return call.function if call.on is None else f"{flat(call.on)}.{call.function}"
+    return call.function if call.on is None else f"{_receiver(call.on)}.{call.function}"
 
 
 def _arguments(call: Call) -> list[str]:
@@ -145,8 +176,10 @@ def layout(tree: Tree, indent: int, before: str = "", after: str = "") -> list[s
     if len(line) <= WIDTH:
         return [line]
     match tree:
-        case Text():
+        case Text() | Index():
             return [line]
+        case Infix(operands=operands, operator=operator):
+            return _broken_infix(operands, operator, indent, before, after)
         case Items(items=items, brackets=brackets):
             opening = f"{' ' * indent}{before}{brackets[0]}"
             parts: list[tuple[str, Tree]] = [("", item) for item in items]
@@ -164,6 +197,17 @@ def layout(tree: Tree, indent: int, before: str = "", after: str = "") -> list[s
             parts = [("", arg) for arg in tree.args]
             parts += [(f"{key}=", arg) for key, arg in tree.named]
             return [opening, *_each(parts, indent + 4), closing]
+
+
+def _broken_infix(
+    operands: Sequence[Tree], operator: str, indent: int, before: str, after: str
+) -> list[str]:
+    """Brackets around, and an operand a line, each after its operator."""
+    lines = [f"{' ' * indent}{before}("]
+    for i, operand in enumerate(operands):
+        sign = f"{operator} " if i else ""
+        lines += layout(operand, indent + 4, sign)
+    return [*lines, f"{' ' * indent}){after}"]
 
 
 def _each(parts: Sequence[tuple[str, Tree]], indent: int) -> list[str]:

@@ -11,6 +11,8 @@ from archc.diagnostics import Diagnostic, did_you_mean
 
 @dataclass(frozen=True, kw_only=True)
 class UnknownBackend(Diagnostic):
+    """`--backend` names a framework for which no backend is installed."""
+
     code: ClassVar[str] = "E0601"
     name: str
     known: tuple[str, ...]
@@ -24,6 +26,8 @@ class UnknownBackend(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class BackendBroken(Diagnostic):
+    """The backend is installed, but what it needs is not."""
+
     code: ClassVar[str] = "E0602"
     name: str
     reason: str
@@ -37,6 +41,8 @@ class BackendBroken(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class NoDevice(Diagnostic):
+    """`--device` names a device that the framework does not find."""
+
     code: ClassVar[str] = "E0603"
     name: str
     present: tuple[str, ...]
@@ -47,6 +53,8 @@ class NoDevice(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class OtherWeights(Diagnostic):
+    """The names or shapes of the weights are not those of the net."""
+
     code: ClassVar[str] = "E0604"
     missing: tuple[str, ...]
     extra: tuple[str, ...]
@@ -71,6 +79,8 @@ def _some(names: tuple[str, ...]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class CannotWrite(Diagnostic):
+    """The program cannot be written where `-o` says."""
+
     code: ClassVar[str] = "E0605"
     path: str
     reason: str

@@ -19,6 +19,8 @@ def listed(names: Sequence[str], most: int = 5) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class DataNotFound(Diagnostic):
+    """`--data` is neither `digits` nor a folder."""
+
     code: ClassVar[str] = "E0701"
     path: str
 
@@ -31,6 +33,8 @@ class DataNotFound(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class SplitMissing(Diagnostic):
+    """An image folder has its images in `train/` and `val/`."""
+
     code: ClassVar[str] = "E0702"
     path: str
     split: str
@@ -44,6 +48,8 @@ class SplitMissing(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class NoClasses(Diagnostic):
+    """Each class of images is a folder of its own."""
+
     code: ClassVar[str] = "E0703"
     path: str
 
@@ -56,6 +62,8 @@ class NoClasses(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class UnknownClasses(Diagnostic):
+    """`val/` has classes that `train/` does not have."""
+
     code: ClassVar[str] = "E0704"
     path: str
     classes: tuple[str, ...]
@@ -72,6 +80,8 @@ class UnknownClasses(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class NoImages(Diagnostic):
+    """A class has no files that are images by their name."""
+
     code: ClassVar[str] = "E0705"
     path: str
     suffixes: tuple[str, ...]
@@ -85,6 +95,8 @@ class NoImages(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class UnreadableImage(Diagnostic):
+    """A file is no image, or is broken."""
+
     code: ClassVar[str] = "E0706"
     path: str
     reason: str
@@ -98,6 +110,8 @@ class UnreadableImage(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class ImageTooLarge(Diagnostic):
+    """An image would take too much memory."""
+
     code: ClassVar[str] = "E0707"
     path: str
     size: str
@@ -115,6 +129,8 @@ class ImageTooLarge(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class ClassCountDiffers(Diagnostic):
+    """The net has another number of outputs than the data set has classes."""
+
     code: ClassVar[str] = "E0708"
     data: str
     has: int
@@ -129,6 +145,8 @@ class ClassCountDiffers(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class InputSizeDiffers(Diagnostic):
+    """The recipe's steps leave images of another size than the net's input."""
+
     code: ClassVar[str] = "E0709"
     where: str
     image: str
@@ -150,6 +168,8 @@ class InputSizeDiffers(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class TransformDoesNotFit(Diagnostic):
+    """A step of the recipe cannot be done to an image: it is too small, or has other channels."""
+
     code: ClassVar[str] = "E0710"
     where: str
     transform: str
@@ -165,6 +185,8 @@ class TransformDoesNotFit(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class RandomInEvaluate(Diagnostic):
+    """Evaluation has to give the same result each time, so none of its steps may be random."""
+
     code: ClassVar[str] = "E0711"
     transform: str
 
@@ -182,6 +204,8 @@ class RandomInEvaluate(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class ViewsInAugment(Diagnostic):
+    """A step that makes several views of an image is for evaluation, which averages over them."""
+
     code: ClassVar[str] = "E0712"
     transform: str
 
@@ -197,6 +221,8 @@ class ViewsInAugment(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class ChannelsUnsupported(Diagnostic):
+    """Images are grey or of three colours."""
+
     code: ClassVar[str] = "E0713"
     channels: int
 
@@ -212,6 +238,8 @@ class ChannelsUnsupported(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class DigitsUnavailable(Diagnostic):
+    """The digits are part of scikit-learn."""
+
     code: ClassVar[str] = "E0714"
     reason: str
 
@@ -224,6 +252,8 @@ class DigitsUnavailable(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class FolderUnreadable(Diagnostic):
+    """The folder is there, but may not be listed."""
+
     code: ClassVar[str] = "E0715"
     path: str
     reason: str

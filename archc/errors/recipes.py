@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from archc.diagnostics import Diagnostic, Label, did_you_mean
+from archc.diagnostics import Diagnostic, Label, did_you_mean, some
 from archc.source import Span
 
 
 @dataclass(frozen=True, kw_only=True)
 class UnknownClause(Diagnostic):
+    """A recipe has no clause of this name."""
+
     code: ClassVar[str] = "E0501"
     name: str
     known: tuple[str, ...]
@@ -25,12 +27,14 @@ class UnknownClause(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class RepeatedClause(Diagnostic):
+    """A clause of the recipe, or the recipe, is said twice."""
+
     code: ClassVar[str] = "E0502"
     name: str
     first: Span
 
     def message(self) -> str:
-        return f"{self.name} is said twice in this recipe"
+        return f"{self.name} is said twice"
 
     def others(self) -> Sequence[Label]:
         return [Label(self.first, "first here")]
@@ -38,11 +42,16 @@ class RepeatedClause(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class MissingClause(Diagnostic):
+    """A recipe says at least its optimizer, its batch and its epochs."""
+
     code: ClassVar[str] = "E0503"
     missing: tuple[str, ...]
 
     def message(self) -> str:
-        return f"this recipe does not say its {', '.join(self.missing)}"
+        *first, last = self.missing
+        return "this recipe does not say its " + (
+            f"{', '.join(first)} and {last}" if first else last
+        )
 
     def help(self) -> str:
         examples = {
@@ -55,29 +64,40 @@ class MissingClause(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class WrongClause(Diagnostic):
+    """A clause of the recipe is not said in its manner."""
+
     code: ClassVar[str] = "E0504"
     name: str
     rule: str
+    example: str = ""
 
     def message(self) -> str:
         return f"{self.name} {self.rule}"
 
+    def help(self) -> str:
+        return self.example
+
 
 @dataclass(frozen=True, kw_only=True)
 class UnknownTarget(Diagnostic):
+    """A rule of `init` is for a layer, block or op that the net does not have, or that has no
+    weights."""
+
     code: ClassVar[str] = "E0505"
     name: str
     known: tuple[str, ...]
 
     def message(self) -> str:
-        return f"this net has no layer, block or op '{self.name}' with weights"
+        return f"nothing in this net that has weights is called '{self.name}'"
 
     def help(self) -> str:
-        return did_you_mean(self.name, self.known)
+        return did_you_mean(self.name, self.known) or f"there is {some(self.known)}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class NoRecipe(Diagnostic):
+    """The spec has no recipe, so `archc train` does not know how to train it."""
+
     code: ClassVar[str] = "E0506"
     net: str
 
@@ -90,6 +110,8 @@ class NoRecipe(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class NoLoss(Diagnostic):
+    """Training needs a net that ends in softmax over classes."""
+
     code: ClassVar[str] = "E0507"
     net: str
     last: str

@@ -6,15 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from archc.diagnostics import Diagnostic, Label
+from archc.diagnostics import Diagnostic, Label, some
 
 
 @dataclass(frozen=True, kw_only=True)
 class WindowTooLarge(Diagnostic):
+    """The window of a convolution or of pooling is larger than the map that reaches it, padding
+    included, so there is no place to put it. Often the maps have become too small on the way."""
+
     code: ClassVar[str] = "E0201"
     kernel: tuple[int, int]
     map: tuple[int, int]
     padded: tuple[int, int]
+    order: str = ""
+    """The op's arguments in order, where the kernel was given by its place."""
 
     def message(self) -> str:
         kernel, size = f"{self.kernel[0]}x{self.kernel[1]}", f"{self.map[0]}x{self.map[1]}"
@@ -23,12 +28,17 @@ class WindowTooLarge(Diagnostic):
         padded = f"{self.padded[0]}x{self.padded[1]}"
         return f"a {kernel} window does not fit into a {size} map, {padded} with its padding"
 
+    def notes(self) -> Sequence[str]:
+        return [f"the kernel comes first: {self.order}"] if self.order else []
+
     def help(self) -> str:
         return "a smaller window, more padding, or fewer strides before this"
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvenSame(Diagnostic):
+    """`pad=same` puts (k - 1) / 2 on both sides, which keeps a map's size where k is odd."""
+
     code: ClassVar[str] = "E0202"
     kernel: tuple[int, int]
 
@@ -37,11 +47,13 @@ class EvenSame(Diagnostic):
         return f"pad=same needs an odd kernel; {kernel} has no middle"
 
     def help(self) -> str:
-        return "an odd kernel, or the padding as a number"
+        return f"an odd kernel, or the padding as a number: pad={self.kernel[0] // 2}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class BranchesDiffer(Diagnostic):
+    """Maps are joined along their channels, so all branches have to agree in height and width."""
+
     code: ClassVar[str] = "E0203"
     op: str
     shape: tuple[int, int, int]
@@ -64,17 +76,27 @@ class BranchesDiffer(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class GroupsDoNotDivide(Diagnostic):
+    """A grouped op gives each group as many channels, so the number of groups has to divide those
+    that arrive and those that leave."""
+
     code: ClassVar[str] = "E0204"
     groups: int
     channels: int
     which: str
 
     def message(self) -> str:
-        return f"{self.groups} groups do not divide the {self.channels} channels that {self.which}"
+        where = "arrive here" if self.which == "arrive" else "leave it"
+        return f"{self.groups} groups do not divide the {self.channels} channels that {where}"
+
+    def help(self) -> str:
+        divisors = [n for n in range(2, min(self.channels, 1024) + 1) if self.channels % n == 0]
+        return f"{self.channels} channels fall into {some([str(n) for n in divisors], 8)} groups"
 
 
 @dataclass(frozen=True, kw_only=True)
 class PadTooLarge(Diagnostic):
+    """With more padding than half of the window, a window of pooling could lie in the padding."""
+
     code: ClassVar[str] = "E0205"
     kernel: tuple[int, int]
     pad: tuple[int, int]
@@ -86,13 +108,20 @@ class PadTooLarge(Diagnostic):
     def notes(self) -> Sequence[str]:
         return ["a window that lies in the padding alone would have nothing to pool"]
 
+    def help(self) -> str:
+        return f"pad={min(self.kernel) // 2} at most"
+
 
 @dataclass(frozen=True, kw_only=True)
 class TooLarge(Diagnostic):
+    """The net, one of its maps, or what its blocks expand to is beyond what archc works out. A few
+    lines of blocks that call blocks can mean more layers than there are atoms."""
+
     code: ClassVar[str] = "E0206"
     what: str
     count: int
     limit: int
+    unit: str
 
     def message(self) -> str:
-        return f"{self.what} of {self.count:,} is beyond the limit of {self.limit:,}"
+        return f"{self.what} of {self.count:,} {self.unit} is beyond the limit of {self.limit:,}"

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from archc.diagnostics import Diagnostic, did_you_mean
+from archc.diagnostics import Diagnostic, Label, did_you_mean, some
+from archc.source import Span
 
 
 @dataclass(frozen=True, kw_only=True)
 class CannotRead(Diagnostic):
+    """The file is not there, or may not be read. Beside paths, the name of a spec that comes with
+    archc can be given."""
+
     code: ClassVar[str] = "E0001"
     path: str
     reason: str
@@ -22,30 +27,37 @@ class CannotRead(Diagnostic):
         if not self.known:
             return ""
         return (
-            did_you_mean(self.path, self.known)
-            or f"specs that come with archc: {', '.join(self.known)}"
+            did_you_mean(self.path, self.known) or f"specs that come with archc: {some(self.known)}"
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class TooLong(Diagnostic):
+    """The file is longer than any net needs. The bound keeps a spec from a stranger from taking
+    your machine's time and memory."""
+
     code: ClassVar[str] = "E0002"
     path: str
-    size: int
     limit: int
+    unit: str
 
     def message(self) -> str:
-        return f"{self.path} has {self.size:,} bytes; a spec has at most {self.limit:,}"
+        return f"{self.path} has more than {self.limit:,} {self.unit}, the most that a spec may"
+
+    def help(self) -> str:
+        return "layers that repeat are said once, in a block: block c3(n) { conv(3, 1, n) relu }"
 
 
 @dataclass(frozen=True, kw_only=True)
 class NotText(Diagnostic):
+    """The file holds bytes that are no UTF-8, the encoding of specs."""
+
     code: ClassVar[str] = "E0003"
     path: str
     offset: int
 
     def message(self) -> str:
-        return f"{self.path} is not UTF-8 text (byte {self.offset:,})"
+        return f"{self.path} is not UTF-8 text: its byte {self.offset:,} belongs to no character"
 
     def help(self) -> str:
         return "specs are plain text; save the file as UTF-8"
@@ -53,7 +65,8 @@ class NotText(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class Unexpected(Diagnostic):
-    """The parser met a word that cannot stand here."""
+    """A word or sign stands where the grammar has no place for it. `docs/language.md` has the
+    grammar; the marks show the first word that does not fit, and the fault may be just before."""
 
     code: ClassVar[str] = "E0101"
     found: str
@@ -61,7 +74,7 @@ class Unexpected(Diagnostic):
     hint: str = ""
 
     def message(self) -> str:
-        return f"{self.found} cannot stand here"
+        return f"{self.found} cannot stand here" if self.found else "the text ends too early"
 
     def label(self) -> str:
         if not self.expected:
@@ -75,41 +88,58 @@ class Unexpected(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class StrangeCharacter(Diagnostic):
+    """A character that the language does not use, often one that looks like another: a letter of
+    another alphabet, a typographic dash or quote from a word processor."""
+
     code: ClassVar[str] = "E0102"
     character: str
     name: str
     plain: str = ""
 
     def message(self) -> str:
-        shown = self.character if self.character.isprintable() else f"U+{ord(self.character):04X}"
-        return f"the character '{shown}' ({self.name}) has no meaning in a spec"
+        code = f"U+{ord(self.character):04X}"
+        shown = f"'{self.character}'" if self.character.isprintable() else code
+        name = f" ({self.name})" if self.name != code else ""
+        return f"the character {shown}{name} has no meaning in a spec"
 
     def help(self) -> str:
+        if self.plain == '"':
+            return 'strings are written "like this"'
         return f"type '{self.plain}'" if self.plain else ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class UnterminatedString(Diagnostic):
+    """A string ends on the line it begins on."""
+
     code: ClassVar[str] = "E0103"
 
     def message(self) -> str:
         return "this string is not closed on its line"
 
     def help(self) -> str:
-        return 'close it with "'
+        return 'close it with " before the line ends'
 
 
 @dataclass(frozen=True, kw_only=True)
 class BadNumber(Diagnostic):
+    """A number that is not written as numbers are, or is larger than any count of a net."""
+
     code: ClassVar[str] = "E0104"
     reason: str
+    fix: str = ""
 
     def message(self) -> str:
         return f"this number {self.reason}"
 
+    def help(self) -> str:
+        return self.fix
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReservedName(Diagnostic):
+    """The words of the language cannot be names of nets, blocks, parameters or labels."""
+
     code: ClassVar[str] = "E0105"
     word: str
     role: str
@@ -118,11 +148,13 @@ class ReservedName(Diagnostic):
         return f"'{self.word}' is a word of the language and cannot be {self.role}"
 
     def help(self) -> str:
-        return f"another name, {self.word}_ for example"
+        return f"take another name, such as {self.word}_"
 
 
 @dataclass(frozen=True, kw_only=True)
 class TooDeep(Diagnostic):
+    """Brackets or operators hold one another more deeply than a reader could follow."""
+
     code: ClassVar[str] = "E0106"
     what: str
     limit: int
@@ -133,33 +165,59 @@ class TooDeep(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class NotYet(Diagnostic):
-    """A word that LANGUAGE defines and this version does not carry out."""
+    """The language has this word, and a later version of archc will carry it out."""
 
     code: ClassVar[str] = "E0107"
     word: str
 
     def message(self) -> str:
-        return (
-            f"'{self.word}' is a word of the language that this version of archc does not carry out"
-        )
+        return f"'{self.word}' is part of the language, but this version of archc cannot do it yet"
 
 
 @dataclass(frozen=True, kw_only=True)
 class UnclosedBracket(Diagnostic):
+    """A bracket is open to the end of the file, or to where another kind of bracket closes. Where
+    the indentation tells which one was forgotten, that one is shown."""
+
     code: ClassVar[str] = "E0108"
     bracket: str
+    closed: Span | None = None
+    """The bracket further on that closes another one, or seems to be meant for it."""
+    note: str = ""
 
     def message(self) -> str:
         return f"this '{self.bracket}' is never closed"
 
+    def others(self) -> Sequence[Label]:
+        return [Label(self.closed, self.note)] if self.closed is not None else []
+
+    def help(self) -> str:
+        return f"close it with '{dict(zip('([{', ')]}', strict=True))[self.bracket]}'"
+
 
 @dataclass(frozen=True, kw_only=True)
 class WrongBracket(Diagnostic):
+    """A bracket closes none, or one of another kind."""
+
     code: ClassVar[str] = "E0109"
     bracket: str
-    opened: str
+    opened: Span | None = None
 
     def message(self) -> str:
-        if not self.opened:
-            return f"this '{self.bracket}' closes nothing"
-        return f"this '{self.bracket}' does not close the '{self.opened}' before it"
+        if self.opened is None:
+            return f"this '{self.bracket}' closes nothing: no bracket is open here"
+        return f"this '{self.bracket}' does not close the '{self.opened.text}' before it"
+
+    def others(self) -> Sequence[Label]:
+        return [Label(self.opened, "open until here")] if self.opened is not None else []
+
+
+@dataclass(frozen=True, kw_only=True)
+class TooLongName(Diagnostic):
+    """Names are bounded, because they are repeated in messages, programs and checkpoints."""
+
+    code: ClassVar[str] = "E0110"
+    limit: int
+
+    def message(self) -> str:
+        return f"this name has more than {self.limit} characters"

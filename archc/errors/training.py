@@ -11,6 +11,8 @@ from archc.diagnostics import Diagnostic
 
 @dataclass(frozen=True, kw_only=True)
 class NoOptimizer(Diagnostic):
+    """The recipe that a run was given has no optimizer."""
+
     code: ClassVar[str] = "E0801"
     net: str
 
@@ -23,6 +25,8 @@ class NoOptimizer(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class LossNotFinite(Diagnostic):
+    """The loss became infinite or no number; going on would be of no use."""
+
     code: ClassVar[str] = "E0802"
     loss: float
     epoch: int
@@ -47,6 +51,8 @@ class LossNotFinite(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class ProbabilityNotFinite(Diagnostic):
+    """The net's output became no number; going on would be of no use."""
+
     code: ClassVar[str] = "E0803"
     epoch: int
     image: str
@@ -67,6 +73,8 @@ class ProbabilityNotFinite(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class RunDirectoryExists(Diagnostic):
+    """The results of a run are never overwritten."""
+
     code: ClassVar[str] = "E0804"
     path: str
 
@@ -79,6 +87,8 @@ class RunDirectoryExists(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class CannotWrite(Diagnostic):
+    """A file of the run's folder cannot be written."""
+
     code: ClassVar[str] = "E0805"
     path: str
     reason: str
@@ -89,6 +99,8 @@ class CannotWrite(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class BadSetting(Diagnostic):
+    """A number of the command line that no run can have."""
+
     code: ClassVar[str] = "E0806"
     name: str
     value: int
@@ -100,6 +112,8 @@ class BadSetting(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class WrongPrediction(Diagnostic):
+    """A backend broke its contract."""
+
     code: ClassVar[str] = "E0807"
     backend: str
     got: str

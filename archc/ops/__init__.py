@@ -2,31 +2,55 @@
 
 from __future__ import annotations
 
-from archc.ops.activation import Relu, Sigmoid, Softmax, Tanh
+from archc.ops.activation import (
+    Gelu,
+    HardSigmoid,
+    HardSwish,
+    LeakyRelu,
+    Relu,
+    Relu6,
+    Sigmoid,
+    Silu,
+    Softmax,
+    Tanh,
+)
 from archc.ops.base import Op
 from archc.ops.conv import Conv
-from archc.ops.dropout import Dropout
+from archc.ops.dropout import Dropout, DropPath
 from archc.ops.linear import Fc
-from archc.ops.merge import Concat, Tile
-from archc.ops.norm import Lrn
+from archc.ops.merge import Add, Concat, Mul, Part, Shuffle, Tile
+from archc.ops.norm import Bn, LayerNorm, LayerScale, Lrn
 from archc.ops.pool import AvgPool, GlobalAvgPool, MaxPool
 
-OPS: dict[str, type[Op]] = {
-    op.word: op
-    for op in (
-        Conv,
-        Fc,
-        MaxPool,
-        AvgPool,
-        GlobalAvgPool,
-        Lrn,
-        Relu,
-        Tanh,
-        Sigmoid,
-        Softmax,
-        Dropout,
-        Concat,
-        Tile,
-    )
-}
+_LIBRARY: tuple[type[Op], ...] = (
+    Conv,
+    Fc,
+    MaxPool,
+    AvgPool,
+    GlobalAvgPool,
+    Lrn,
+    Bn,
+    LayerNorm,
+    LayerScale,
+    Relu,
+    Relu6,
+    LeakyRelu,
+    Tanh,
+    Sigmoid,
+    HardSigmoid,
+    Silu,
+    HardSwish,
+    Gelu,
+    Softmax,
+    Dropout,
+    DropPath,
+    Concat,
+    Add,
+    Mul,
+    Part,
+    Shuffle,
+    Tile,
+)
+
+OPS: dict[str, type[Op]] = {op.word: op for op in _LIBRARY}
 """Every op by the word that specs use."""

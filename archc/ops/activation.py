@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from pydantic import Field
 
 from archc.ops.base import Count, Elementwise, Shape, elements
 
@@ -42,6 +44,85 @@ class Sigmoid(Elementwise):
     def other_flops(self, inputs: Sequence[Shape]) -> int:
         """exp, addition and division an element."""
         return 3 * elements(inputs[0])
+
+
+class Relu6(Elementwise):
+    """min(max(0, x), 6) (Howard et al. 2017; Sandler et al. 2018, Section 4)."""
+
+    word: ClassVar[str] = "relu6"
+    layout: ClassVar[str] = "same"
+    wraps: ClassVar[bool] = True
+
+    def other_flops(self, inputs: Sequence[Shape]) -> int:
+        """Two comparisons an element."""
+        return 2 * elements(inputs[0])
+
+
+class LeakyRelu(Elementwise):
+    """x where x > 0, else slope * x (Maas et al. 2013)."""
+
+    word: ClassVar[str] = "leaky_relu"
+    layout: ClassVar[str] = "same"
+    wraps: ClassVar[bool] = True
+
+    slope: Annotated[float, Field(ge=0)] = 0.01
+
+    def other_flops(self, inputs: Sequence[Shape]) -> int:
+        """A comparison and a multiplication an element."""
+        return 2 * elements(inputs[0])
+
+
+class Gelu(Elementwise):
+    """x * Phi(x), Phi the normal distribution function (Hendrycks & Gimpel 2016).
+
+    Exact, by erf, unless approximate=true: 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))).
+    """
+
+    word: ClassVar[str] = "gelu"
+    layout: ClassVar[str] = "same"
+    wraps: ClassVar[bool] = True
+
+    approximate: bool = False
+
+    def other_flops(self, inputs: Sequence[Shape]) -> int:
+        """erf, an addition and three multiplications an element."""
+        return 5 * elements(inputs[0])
+
+
+class Silu(Elementwise):
+    """x * sigmoid(x), also known as swish (Ramachandran et al. 2017)."""
+
+    word: ClassVar[str] = "silu"
+    layout: ClassVar[str] = "same"
+    wraps: ClassVar[bool] = True
+
+    def other_flops(self, inputs: Sequence[Shape]) -> int:
+        """exp, addition, division and multiplication an element."""
+        return 4 * elements(inputs[0])
+
+
+class HardSigmoid(Elementwise):
+    """relu6(x + 3) / 6 (Howard et al. 2019, Section 5.2)."""
+
+    word: ClassVar[str] = "hardsigmoid"
+    layout: ClassVar[str] = "same"
+    wraps: ClassVar[bool] = True
+
+    def other_flops(self, inputs: Sequence[Shape]) -> int:
+        """An addition, two comparisons and a division an element."""
+        return 4 * elements(inputs[0])
+
+
+class HardSwish(Elementwise):
+    """x * relu6(x + 3) / 6 (Howard et al. 2019, Section 5.2)."""
+
+    word: ClassVar[str] = "hardswish"
+    layout: ClassVar[str] = "same"
+    wraps: ClassVar[bool] = True
+
+    def other_flops(self, inputs: Sequence[Shape]) -> int:
+        """An addition, two comparisons, a multiplication and a division an element."""
+        return 5 * elements(inputs[0])
 
 
 class Softmax(Elementwise):

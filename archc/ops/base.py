@@ -14,6 +14,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from archc.diagnostics import Diagnostic
+from archc.errors.shapes import GroupsDoNotDivide
 from archc.form import Form
 
 Shape = tuple[int, int, int]
@@ -50,7 +51,7 @@ class Weight:
     `fan_in` and `fan_out` are the connections to and from a unit, for initialisers.
     """
 
-    role: Literal["weight", "bias"]
+    role: Literal["weight", "bias", "scale", "mean", "variance"]
     shape: tuple[int, ...]
     fan_in: int
     fan_out: int
@@ -94,6 +95,10 @@ class Op(Form, ABC):
     def weights(self, inputs: Sequence[Shape]) -> Mapping[str, Weight]:
         """The parameters by name. Counts and the backends' arrays are both made from these."""
 
+    def buffers(self, inputs: Sequence[Shape]) -> Mapping[str, Weight]:
+        """Arrays that training changes without a gradient: the statistics of bn."""
+        return {}
+
     @abstractmethod
     def macs(self, inputs: Sequence[Shape]) -> int:
         """Multiply-adds for one image: those of conv and fc, the figure papers quote."""
@@ -121,6 +126,13 @@ class Op(Form, ABC):
 def elements(shape: Shape) -> int:
     """How many numbers a map holds."""
     return shape[0] * shape[1] * shape[2]
+
+
+def divided(shape: Shape, groups: int, field: str = "groups") -> Shape:
+    """The shape, if groups divide its channels; raises `OpError` about `field` if not."""
+    if shape[0] % groups:
+        raise OpError(GroupsDoNotDivide(groups=groups, channels=shape[0], which="arrive"), field)
+    return shape
 
 
 def pair(size: int | Pair) -> Pair:

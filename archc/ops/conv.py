@@ -6,7 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from archc.errors.shapes import GroupsDoNotDivide
-from archc.ops.base import Count, Op, OpError, Padding, Pair, Reach, Shape, Size, Weight, pair
+from archc.ops.base import (
+    Count,
+    Op,
+    OpError,
+    Padding,
+    Pair,
+    Reach,
+    Shape,
+    Size,
+    Weight,
+    divided,
+    pair,
+)
 from archc.ops.window import padding, slide
 
 
@@ -31,10 +43,8 @@ class Conv(Op):
         return padding(self.pad, pair(self.kernel))
 
     def shape(self, inputs: Sequence[Shape]) -> Shape:
-        c, h, w = inputs[0]
-        if c % self.groups:
-            fault = GroupsDoNotDivide(groups=self.groups, channels=c, which="arrive")
-            raise OpError(fault, "groups")
+        _, h, w = inputs[0]
+        divided(inputs[0], self.groups)
         if self.out % self.groups:
             fault = GroupsDoNotDivide(groups=self.groups, channels=self.out, which="leave")
             raise OpError(fault, "groups")

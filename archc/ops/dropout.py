@@ -26,3 +26,21 @@ class Dropout(Elementwise):
     def other_flops(self, inputs: Sequence[Shape]) -> int:
         """Nothing at inference, which is what FLOPs count."""
         return 0
+
+
+class DropPath(Elementwise):
+    """Stochastic depth (Huang et al. 2016): drops a whole branch, sample by sample.
+
+    In training each sample's map is zero with probability p, else scaled by 1 / (1 - p); at
+    inference nothing changes. All towers of a sample are dropped together.
+    """
+
+    word: ClassVar[str] = "droppath"
+    layout: ClassVar[str] = "same"
+    wraps: ClassVar[bool] = True
+
+    p: Annotated[float, Field(ge=0, lt=1)]
+
+    def other_flops(self, inputs: Sequence[Shape]) -> int:
+        """Nothing at inference, which is what FLOPs count."""
+        return 0

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from archc.errors.shapes import GroupsDoNotDivide
-from archc.ops.base import Count, Op, OpError, Reach, Shape, Weight, elements
+from archc.ops.base import Count, Op, OpError, Reach, Shape, Weight, divided, elements
 
 
 class Fc(Op):
@@ -26,10 +26,7 @@ class Fc(Op):
     groups: Count = 1
 
     def shape(self, inputs: Sequence[Shape]) -> Shape:
-        c = inputs[0][0]
-        if c % self.groups:
-            fault = GroupsDoNotDivide(groups=self.groups, channels=c, which="arrive")
-            raise OpError(fault, "groups")
+        divided(inputs[0], self.groups)
         if self.out % self.groups:
             fault = GroupsDoNotDivide(groups=self.groups, channels=self.out, which="leave")
             raise OpError(fault, "groups")

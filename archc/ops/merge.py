@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from archc.errors.shapes import BranchesDiffer, GroupsDoNotDivide
-from archc.ops.base import Count, Elementwise, OpError, Shape
+from pydantic import model_validator
+
+from archc.errors.shapes import BranchesDiffer
+from archc.ops.base import Count, Elementwise, NotNegative, OpError, Shape, divided, elements
 
 
 class Concat(Elementwise):
@@ -27,9 +29,7 @@ class Concat(Elementwise):
         for shape in inputs:
             if shape[1:] != (h, w):
                 raise OpError(BranchesDiffer(op=self.word, shape=shape))
-            if shape[0] % self.groups:
-                fault = GroupsDoNotDivide(groups=self.groups, channels=shape[0], which="arrive")
-                raise OpError(fault, "groups")
+            divided(shape, self.groups)
         return sum(shape[0] for shape in inputs), h, w
 
     def other_flops(self, inputs: Sequence[Shape]) -> int:
@@ -37,6 +37,44 @@ class Concat(Elementwise):
 
     def side_by_side(self, towers: int, *, shared: bool) -> Mapping[str, int]:
         return {"groups": towers}
+
+
+class Add(Elementwise):
+    """The sum of all branches, element by element (He et al. 2015, Section 3.2)."""
+
+    word: ClassVar[str] = "add"
+    layout: ClassVar[str] = "same"
+
+    def shape(self, inputs: Sequence[Shape]) -> Shape:
+        for shape in inputs:
+            if shape != inputs[0]:
+                raise OpError(BranchesDiffer(op=self.word, shape=shape))
+        return inputs[0]
+
+    def other_flops(self, inputs: Sequence[Shape]) -> int:
+        """An addition an element for each branch after the first."""
+        return (len(inputs) - 1) * elements(inputs[0])
+
+
+class Mul(Elementwise):
+    """The product of all branches, element by element (Hu et al. 2018, Section 3.2).
+
+    A C x 1 x 1 branch weighs the channels of the others.
+    """
+
+    word: ClassVar[str] = "mul"
+    layout: ClassVar[str] = "same"
+
+    def shape(self, inputs: Sequence[Shape]) -> Shape:
+        largest = max(inputs, key=elements)
+        for shape in inputs:
+            if shape not in (largest, (largest[0], 1, 1)):
+                raise OpError(BranchesDiffer(op=self.word, shape=shape))
+        return largest
+
+    def other_flops(self, inputs: Sequence[Shape]) -> int:
+        """A multiplication an element for each branch after the first."""
+        return (len(inputs) - 1) * max(elements(shape) for shape in inputs)
 
 
 class Tile(Elementwise):
@@ -54,3 +92,56 @@ class Tile(Elementwise):
 
     def other_flops(self, inputs: Sequence[Shape]) -> int:
         return 0
+
+
+class Part(Elementwise):
+    """One of `of` equal parts of the channels, counted from 0 (Ma et al. 2018, Section 3).
+
+    With towers, that part of each tower's channels.
+    """
+
+    word: ClassVar[str] = "part"
+    channels: ClassVar[str] = "part"
+    layout: ClassVar[str] = "same"
+
+    index: NotNegative
+    of: Count
+    towers: Count = 1
+
+    @model_validator(mode="after")
+    def _there(self) -> Part:
+        if self.index >= self.of:
+            raise ValueError(f"counts from 0, so the last of {self.of} parts is {self.of - 1}")
+        return self
+
+    def shape(self, inputs: Sequence[Shape]) -> Shape:
+        c, h, w = divided(inputs[0], self.of * self.towers, "of")
+        return c // self.of, h, w
+
+    def other_flops(self, inputs: Sequence[Shape]) -> int:
+        return 0
+
+    def side_by_side(self, towers: int, *, shared: bool) -> Mapping[str, int]:
+        return {"towers": towers}
+
+
+class Shuffle(Elementwise):
+    """Channel c of group g goes to place c * groups + g (Zhang et al. 2017, Section 3.1).
+
+    With towers, within each tower's channels.
+    """
+
+    word: ClassVar[str] = "shuffle"
+    layout: ClassVar[str] = "same"
+
+    groups: Count
+    towers: Count = 1
+
+    def shape(self, inputs: Sequence[Shape]) -> Shape:
+        return divided(inputs[0], self.groups * self.towers)
+
+    def other_flops(self, inputs: Sequence[Shape]) -> int:
+        return 0
+
+    def side_by_side(self, towers: int, *, shared: bool) -> Mapping[str, int]:
+        return {"towers": towers}

@@ -6,17 +6,29 @@ from its own slice of the weights, as the paper's GPUs do.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
 
 from archc.ir import Graph, Node
-from archc.ops.activation import Relu, Sigmoid, Softmax, Tanh
+from archc.ops.activation import (
+    Gelu,
+    HardSigmoid,
+    HardSwish,
+    LeakyRelu,
+    Relu,
+    Relu6,
+    Sigmoid,
+    Silu,
+    Softmax,
+    Tanh,
+)
 from archc.ops.conv import Conv
-from archc.ops.dropout import Dropout
+from archc.ops.dropout import Dropout, DropPath
 from archc.ops.linear import Fc
-from archc.ops.merge import Concat, Tile
-from archc.ops.norm import Lrn
+from archc.ops.merge import Add, Concat, Mul, Part, Shuffle, Tile
+from archc.ops.norm import Bn, LayerNorm, LayerScale, Lrn
 from archc.ops.pool import AvgPool, GlobalAvgPool, MaxPool
 
 from . import layers
@@ -27,11 +39,13 @@ Weights = Mapping[str, Array]
 
 def random_weights(graph: Graph, rng: np.random.Generator, scale: float = 0.3) -> dict[str, Array]:
     """Weights of the shapes that the graph states, by canonical name, float64."""
-    return {
+    weights = {
         f"{node.path}.{name}": rng.normal(0.0, scale, weight.shape)
         for node in graph.nodes
-        for name, weight in graph.weights(node).items()
+        for name, weight in (graph.weights(node) | graph.buffers(node)).items()
     }
+    # A variance is positive.
+    return {n: np.abs(w) + 0.1 if n.endswith("running_var") else w for n, w in weights.items()}
 
 
 def run(graph: Graph, weights: Weights, x: Array) -> list[Array]:
@@ -114,7 +128,51 @@ def _op(node: Node, weights: Weights, inputs: list[Array]) -> Array:
         case Softmax() as op:
             parts = np.split(x, op.groups, axis=1)
             return np.concatenate([layers.softmax(part) for part in parts], axis=1)
-        case Dropout():
+        case Relu6():
+            return np.minimum(np.maximum(x, 0.0), 6.0)
+        case LeakyRelu() as op:
+            return np.where(x > 0, x, op.slope * x)
+        case Gelu(approximate=False):
+            return x * 0.5 * (1.0 + np.vectorize(math.erf)(x / math.sqrt(2.0)))
+        case Gelu():
+            return 0.5 * x * (1.0 + np.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x**3)))
+        case Silu():
+            return x / (1.0 + np.exp(-x))
+        case HardSigmoid():
+            return np.clip(x + 3.0, 0.0, 6.0) / 6.0
+        case HardSwish():
+            return x * np.clip(x + 3.0, 0.0, 6.0) / 6.0
+        case Bn() as op:
+            names = ("weight", "bias", "running_mean", "running_var")
+            return layers.bn_inference(x, *(weights[name] for name in names), op.eps)
+        case LayerNorm() as op:
+            made = []
+            for part in np.split(x, op.groups, axis=1):
+                mean = part.mean(axis=1, keepdims=True)
+                variance = ((part - mean) ** 2).mean(axis=1, keepdims=True)
+                made.append((part - mean) / np.sqrt(variance + op.eps))
+            x = np.concatenate(made, axis=1)
+            return x * weights["weight"][:, None, None] + weights["bias"][:, None, None]
+        case LayerScale():
+            return x * weights["weight"][:, None, None]
+        case Add():
+            return layers.add(inputs)
+        case Mul():
+            product = np.ones_like(max(inputs, key=lambda each: each.size))
+            for each in inputs:
+                product = product * each
+            return product
+        case Part() as op:
+            parts = [np.split(t, op.of, axis=1)[op.index] for t in np.split(x, op.towers, axis=1)]
+            return np.concatenate(parts, axis=1)
+        case Shuffle() as op:
+            shuffled = []
+            for tower in np.split(x, op.towers, axis=1):
+                groups = np.split(tower, op.groups, axis=1)
+                each = groups[0].shape[1]
+                shuffled += [g[:, c : c + 1] for c in range(each) for g in groups]
+            return np.concatenate(shuffled, axis=1)
+        case Dropout() | DropPath():
             return layers.dropout_inference(x)
         case Concat() as op:
             split = [np.split(each, op.groups, axis=1) for each in inputs]

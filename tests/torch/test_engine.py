@@ -202,6 +202,30 @@ def test_weights_are_copies_and_load_back() -> None:
     assert (made.predict(x) == before).all()
 
 
+def test_batch_norm_keeps_statistics_as_the_oracle_does() -> None:
+    """Three steps: normalised by the batch, running variance unbiased, momentum 0.1."""
+    graph = net(f"input(2x4x4) bn(momentum=0.3) fc(3) softmax {RECIPE}")
+    made = engine(graph)
+    made.model.double()
+    rng = np.random.default_rng(0)
+    mean, variance = np.zeros(2), np.ones(2)
+    for _ in range(3):
+        images, labels = rng.normal(2.0, 3.0, size=(5, 2, 4, 4)), rng.integers(0, 3, 5)
+        w = made.weights()
+        gamma, beta = w["bn1.weight"], w["bn1.bias"]
+        y, mean, variance = layers.bn_training(images, gamma, beta, mean, variance, momentum=0.3)
+        logits = y.reshape(5, -1) @ w["fc1.weight"].T + w["fc1.bias"]
+        found = made.step(images, labels, 0.1)
+        assert found.loss == pytest.approx(layers.cross_entropy(logits, labels), rel=1e-12)
+    kept = made.weights()
+    assert np.allclose(kept["bn1.running_mean"], mean, rtol=1e-12)
+    assert np.allclose(kept["bn1.running_var"], variance, rtol=1e-12)
+    other = engine(graph, seed=1)
+    other.model.double()
+    other.load_weights(kept)
+    assert (other.predict(images) == made.predict(images)).all()
+
+
 def test_weights_of_another_net() -> None:
     small = engine(net(f"input(3x8x8) conv(3, 1, 4) fc(3) softmax {RECIPE}"))
     other = engine(net(f"input(3x8x8) conv(3, 1, 5) relu extra: fc(3) softmax {RECIPE}"))

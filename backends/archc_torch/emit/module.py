@@ -153,8 +153,7 @@ class ModuleWriter:
         layer = self.written[self.made.elements.index(element)]
         if layer.function is not None:
             return layer.function(inputs)
-        flatten = element.op.layout == "features"
-        adapted = [_adapted(tree, element, i, flatten) for i, tree in enumerate(inputs)]
+        adapted = [_adapted(tree, element, i) for i, tree in enumerate(inputs)]
         return Call(f"self.{element.name}", adapted)
 
     def _forward(self) -> list[str]:
@@ -209,8 +208,9 @@ def _return_tuple(items: Items, indent: int) -> list[str]:
     return [plain] if len(plain) <= 88 else statement("return ", items, indent)
 
 
-def _adapted(tree: Tree, layer: Layer, i: int, flatten: bool) -> Tree:
-    return as_features(tree, layer, i) if flatten else as_map(tree, layer, i)
+def _adapted(tree: Tree, layer: Layer, i: int) -> Tree:
+    """An input as the layer takes it: a vector where it gives one, else a map."""
+    return as_features(tree, layer, i) if layer.features else as_map(tree, layer, i)
 
 
 def _shape(element: Element, graph: Graph) -> tuple[int, int, int]:

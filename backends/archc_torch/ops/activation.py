@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from archc.emit.outline import Layer
 from archc.emit.python import Call, Text, literal
-from archc.ops.activation import Relu, Sigmoid, Softmax, Tanh
+from archc.ops.activation import (
+    Gelu,
+    HardSigmoid,
+    HardSwish,
+    LeakyRelu,
+    Relu,
+    Relu6,
+    Sigmoid,
+    Silu,
+    Softmax,
+    Tanh,
+)
 from archc_torch.ops.base import Written, emits
 
 
@@ -21,6 +32,38 @@ def tanh(layer: Layer, op: Tanh) -> Written:
 @emits(Sigmoid)
 def sigmoid(layer: Layer, op: Sigmoid) -> Written:
     return Written(function=lambda x: Call("torch.sigmoid", x))
+
+
+@emits(Relu6)
+def relu6(layer: Layer, op: Relu6) -> Written:
+    return Written(function=lambda x: Call("F.relu6", x))
+
+
+@emits(LeakyRelu)
+def leaky_relu(layer: Layer, op: LeakyRelu) -> Written:
+    return Written(function=lambda x: Call("F.leaky_relu", [*x, layer.fields["slope"]]))
+
+
+@emits(Gelu)
+def gelu(layer: Layer, op: Gelu) -> Written:
+    """F.gelu is exact unless told otherwise, as ours."""
+    named = [("approximate", literal("tanh"))] if op.approximate else []
+    return Written(function=lambda x: Call("F.gelu", x, named))
+
+
+@emits(Silu)
+def silu(layer: Layer, op: Silu) -> Written:
+    return Written(function=lambda x: Call("F.silu", x))
+
+
+@emits(HardSigmoid)
+def hardsigmoid(layer: Layer, op: HardSigmoid) -> Written:
+    return Written(function=lambda x: Call("F.hardsigmoid", x))
+
+
+@emits(HardSwish)
+def hardswish(layer: Layer, op: HardSwish) -> Written:
+    return Written(function=lambda x: Call("F.hardswish", x))
 
 
 @emits(Softmax)

@@ -50,6 +50,33 @@ def tower_softmax(x: Tensor, towers: int) -> Tensor:
     return x.unflatten(1, (towers, -1)).softmax(dim=2).flatten(1, 2)
 
 
+def tower_part(x: Tensor, index: int, of: int, towers: int) -> Tensor:
+    """Part `index` of `of` equal parts of each tower's channels.
+
+    (N, C, ...) -> (N, C / of, ...)
+    """
+    return x.unflatten(1, (towers, of, -1))[:, :, index].flatten(1, 2)
+
+
+def shuffle(x: Tensor, groups: int, towers: int = 1) -> Tensor:
+    """Channel c of group g goes to place c * groups + g (Zhang et al. 2017, 3.1).
+
+    (N, C, ...) -> the same; within each tower's channels.
+    """
+    return x.unflatten(1, (towers, groups, -1)).transpose(2, 3).flatten(1, 3)
+
+
+def drop_path(x: Tensor, p: float, training: bool) -> Tensor:
+    """Stochastic depth (Huang et al. 2016): drops samples with probability p.
+
+    (N, ...) -> the same; in training, what is kept is scaled by 1 / (1 - p).
+    """
+    if not training:
+        return x
+    keep = torch.rand(len(x), *[1] * (x.ndim - 1), device=x.device) >= p
+    return x * keep / (1 - p)
+
+
 def glorot_(weight: Tensor, groups: int) -> None:
     """Uniform in +-sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio 2010, equation 16).
 
@@ -80,3 +107,34 @@ class GroupedLinear(nn.Module):
         x = torch.einsum("ngi,goi->ngo", x.unflatten(1, (self.groups, -1)), weight)
         x = x.flatten(1)
         return x if self.bias is None else x + self.bias
+
+
+class ChannelNorm(nn.Module):
+    """Layer normalisation over the channels of each place (Liu et al. 2022).
+
+    (N, C, H, W) -> the same; within each tower's channels.
+    """
+
+    def __init__(self, channels: int, eps: float, towers: int = 1) -> None:
+        super().__init__()
+        self.eps = eps
+        self.towers = towers
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        apart = x.unflatten(1, (self.towers, -1))
+        variance, mean = torch.var_mean(apart, dim=2, correction=0, keepdim=True)
+        x = ((apart - mean) / torch.sqrt(variance + self.eps)).flatten(1, 2)
+        return x * self.weight[:, None, None] + self.bias[:, None, None]
+
+
+class LayerScale(nn.Module):
+    """A learned factor a channel (Touvron et al. 2021): (N, C, H, W) -> the same."""
+
+    def __init__(self, channels: int, init: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.full((channels,), init))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.weight[:, None, None]

@@ -10,7 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-def tower_lrn(x: Tensor, n: int, k: float, alpha: float, beta: float, towers: int) -> Tensor:
+def tower_lrn(
+    x: Tensor, n: int, k: float, alpha: float, beta: float, towers: int
+) -> Tensor:
     """Local response normalisation within each tower's own channels.
 
     (N, C, H, W) -> the same; a tower has C / towers channels. The paper's alpha weighs

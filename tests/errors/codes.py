@@ -1,0 +1,58 @@
+"""The codes there are, and where each of them is produced."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+
+import archc.errors
+from archc.diagnostics import Diagnostic
+
+ELSEWHERE = {
+    "E0001": "tests/front/test_bad_input.py::test_no_file",
+    "E0002": "tests/front/test_bad_input.py::test_too_long",
+    "E0317": "tests/front/test_bad_input.py::test_setting",
+    "E0506": "tests/errors/test_commands.py::test_training_without_a_recipe",
+    "E0507": "tests/errors/test_commands.py::test_training_without_a_loss",
+    "E0601": "tests/errors/test_commands.py::test_unknown_backend",
+    "E0602": "tests/errors/test_commands.py::test_broken_backend",
+    "E0603": "tests/torch/test_engine.py::test_devices_that_are_not_there",
+    "E0604": "tests/torch/test_engine.py::test_weights_of_another_net",
+    "E0605": "tests/errors/test_commands.py::test_program_that_cannot_be_written",
+    "E0701": "tests/data/test_datasets.py::test_faults_of_a_folder",
+    "E0702": "tests/data/test_datasets.py::test_faults_of_a_folder",
+    "E0703": "tests/data/test_datasets.py::test_faults_of_a_folder",
+    "E0704": "tests/data/test_datasets.py::test_faults_of_a_folder",
+    "E0705": "tests/data/test_datasets.py::test_faults_of_a_folder",
+    "E0706": "tests/data/test_datasets.py::test_broken_files_are_named",
+    "E0707": "tests/data/test_datasets.py::test_a_decompression_bomb_is_refused_by_name",
+    "E0708": "tests/data/test_batches.py::test_what_does_not_fit_is_found_before_training",
+    "E0709": "tests/data/test_batches.py::test_what_does_not_fit_is_found_before_training",
+    "E0710": "tests/data/test_batches.py::test_learning_names_the_image_that_stands_in_its_way",
+    "E0713": "tests/data/test_batches.py::test_what_does_not_fit_is_found_before_training",
+    "E0714": "tests/data/test_datasets.py::test_without_scikit_learn_there_are_no_digits",
+    "E0715": "tests/data/test_datasets.py::test_a_folder_that_may_not_be_listed",
+    "E0801": "tests/train/test_driver.py::test_faults_are_found_before_the_folder_is_made",
+    "E0802": "tests/train/test_driver.py::test_divergence_names_the_step_and_keeps_the_best",
+    "E0803": "tests/train/test_driver.py::test_predictions_are_checked",
+    "E0804": "tests/train/test_driver.py::test_a_run_is_never_overwritten",
+    "E0805": "tests/train/test_driver.py::test_a_folder_that_cannot_be_made_is_a_diagnostic",
+    "E0806": "tests/train/test_driver.py::test_faults_are_found_before_the_folder_is_made",
+    "E0807": "tests/train/test_driver.py::test_predictions_are_checked",
+}
+"""Codes that the text of a spec cannot produce, and the tests that do."""
+
+
+def diagnostics() -> list[type[Diagnostic]]:
+    """Every class of fault, in order of its code."""
+    for module in pkgutil.walk_packages(archc.errors.__path__, "archc.errors."):
+        importlib.import_module(module.name)
+    found: list[type[Diagnostic]] = []
+    waiting = list(Diagnostic.__subclasses__())
+    while waiting:
+        kind = waiting.pop()
+        waiting += kind.__subclasses__()
+        if not inspect.isabstract(kind) and kind.__module__.startswith("archc"):
+            found.append(kind)
+    return sorted(found, key=lambda kind: kind.code)
