@@ -17,7 +17,7 @@ from archc.binding import Bound, bind, signature
 from archc.diagnostics import Diagnostic, DiagnosticError, Label, Sink, some
 from archc.elaborate_recipe import elaborate_recipe
 from archc.errors import names as errors
-from archc.errors.shapes import BranchesDiffer, TooLarge, WindowTooLarge
+from archc.errors.shapes import BranchesDiffer, GroupsDoNotDivide, TooLarge, WindowTooLarge
 from archc.errors.text import NotYet, ReservedName
 from archc.evaluate import Environment, PoisonedError, Value, evaluate
 from archc.form import Form
@@ -26,7 +26,7 @@ from archc.ops import OPS
 from archc.ops.activation import Softmax
 from archc.ops.base import Op, OpError, Shape, elements, pair, written
 from archc.ops.conv import Conv
-from archc.ops.merge import Concat
+from archc.ops.merge import Add, Concat, Mul, Part, Tile
 from archc.ops.pool import Pool
 from archc.source import Source, Span
 
@@ -59,10 +59,11 @@ class Aux(Form):
     weight: Annotated[float, Field(gt=0)]
 
 
-STRUCTURES = ("input", "concat", "towers", "aux")
-_NOT_YET = frozenset(
-    {"add", "mul", "skip", "from", "repeat", "if", "else", "as", "defaults", "after", "import"}
-)
+MERGES: dict[str, type[Op]] = {"concat": Concat, "add": Add, "mul": Mul, "split": Concat}
+"""What joins branches, and the op that joins them; `split` hands each branch its share."""
+
+STRUCTURES = ("input", *MERGES, "towers", "aux", "skip", "from")
+_NOT_YET = frozenset({"repeat", "if", "else", "as", "defaults", "after", "import"})
 _INPUT = "input(3x224x224)"
 
 
@@ -86,11 +87,28 @@ class _Place:
     towers: int = 1
     counts: dict[str, int] = field(default_factory=dict[str, int])
     names: dict[str, Span] = field(default_factory=dict[str, Span])
+    regions: int = 0
+    region: int = 0
+    """Which pair of towers' braces this is, counted in the scope; 0 outside of them."""
+    ends: dict[str, tuple[_Cursor, int]] = field(default_factory=dict[str, "tuple[_Cursor, int]"])
+    """What `from` finds: where the chain stood after each name, and in which region."""
 
 
 def _word(item: syntax.Item) -> str:
     """The word that an item begins with: ops are the same in capitals."""
     return item.name.text.lower() if item.name is not None else ""
+
+
+def _items_span(branch: syntax.Branch) -> Span:
+    """A branch without its '|'."""
+    return branch.items[0].span.to(branch.items[-1].span)
+
+
+def _is_skip(branch: syntax.Branch) -> bool:
+    """Whether a branch is `skip`: what arrives, unchanged."""
+    item = branch.items[0] if len(branch.items) == 1 else None
+    bare = item is not None and not item.args and item.body is None and item.label is None
+    return item is not None and bare and _word(item) == "skip"
 
 
 def elaborate(file: syntax.File, settings: Mapping[str, Value] | None = None) -> Graph:
@@ -252,7 +270,7 @@ class _Elaborator:
                 return _POISON
         if elements(shape) > MAX_ELEMENTS:
             count = elements(shape)
-            self._too_large("an input", count, MAX_ELEMENTS, "elements", item, place)
+            self._too_large("an input", count, MAX_ELEMENTS, "elements", item.span, place)
         self.nodes.append(Node("input", None, (), shape, place.scope, item.span))
         place.names["input"] = item.span
         return _Cursor(0)
@@ -262,12 +280,12 @@ class _Elaborator:
     def _items(self, items: Sequence[syntax.Item], cursor: _Cursor, place: _Place) -> _Cursor:
         self.depth += 1
         if self.depth > MAX_NESTING and items:
-            self._too_large("a nesting", self.depth, MAX_NESTING, "levels", items[0], place)
+            self._too_large("a nesting", self.depth, MAX_NESTING, "levels", items[0].span, place)
         unsaid = False
         for item in items:
             self.steps += 1
             if self.steps > MAX_STEPS:
-                self._too_large("an expansion", self.steps, MAX_STEPS, "ops", item, place)
+                self._too_large("an expansion", self.steps, MAX_STEPS, "ops", item.span, place)
             word = _word(item)
             if unsaid or word == "else":
                 # What goes on from a word that is not carried out: `repeat(2) as i { ... }`.
@@ -288,13 +306,20 @@ class _Elaborator:
         word = item.name.text.lower()
         if word in self.shadowed:
             return _POISON
-        if word == "concat":
-            return self._concat(item, cursor, place)
+        if word in MERGES:
+            return self._merge(item, word, cursor, place)
+        if word == "from":
+            return self._from(item, place)
         if word == "towers":
             return self._towers(item, cursor, place)
         if word == "aux":
             return self._aux(item, cursor, place)
-        if word in OPS and word not in _NOT_YET:
+        if word == "skip":
+            rule = "is an empty branch: it stands alone after its '|'"
+            fault = errors.MisplacedStructure(name="'skip'", rule=rule, span=item.span)
+            self._report(fault, place.scope)
+            return _POISON
+        if word in OPS:
             if item.body is not None:
                 self._wrong_body(item, "takes no braces", "", place)
             return self._op(item, OPS[word], (cursor,), place)
@@ -333,27 +358,77 @@ class _Elaborator:
             return _POISON
         cursor = self._items(item.body.items, cursor, place)
         self._stage(name, first, item, place)
+        place.ends[name] = cursor, place.region
         return cursor
 
-    def _concat(self, item: syntax.Item, cursor: _Cursor, place: _Place) -> _Cursor:
+    def _merge(self, item: syntax.Item, word: str, cursor: _Cursor, place: _Place) -> _Cursor:
+        """`concat`, `add`, `mul`: branches from one map, joined. `split`: each its own share."""
         if not isinstance(item.body, syntax.Branches):
-            example = "concat { | conv(1, 1, 64) relu | conv(3, 1, 64, pad=same) relu }"
+            example = f"{word} {{ | conv(1, 1, 64) relu | conv(3, 1, 64, pad=same) relu }}"
             self._wrong_body(item, "joins branches, and none stand here", example, place)
             return _POISON
+        branches = item.body.branches
+        if word == "split" and cursor.node is not None:
+            channels = self._each(cursor, place)[0]
+            if channels % len(branches):
+                fault: Diagnostic = GroupsDoNotDivide(
+                    groups=len(branches),
+                    channels=channels,
+                    which="arrive",
+                    what="branches",
+                    span=item.span if item.name is None else item.name.span,
+                )
+                self._report(fault, place.scope)
+                cursor = _POISON
         ends: list[_Cursor] = []
         starts: list[int] = []
-        for branch in item.body.branches:
+        for i, branch in enumerate(branches):
             starts.append(len(self.nodes))
+            begin = cursor
+            if word == "split":
+                begin = self._part(i, branches, cursor, place)
             if not branch.items:
                 fault = errors.WrongBody(
                     name="this branch",
                     rule="is empty",
-                    example="leave its '|' out",
+                    example="an empty branch is spelled skip",
                     span=branch.span,
                 )
                 self._report(fault, place.scope)
-            ends.append(self._items(branch.items, cursor, place))
-        return self._op(item, Concat, ends, place, starts)
+            if _is_skip(branch):
+                ends.append(begin)
+            else:
+                ends.append(self._items(branch.items, begin, place))
+        return self._op(item, MERGES[word], ends, place, starts)
+
+    def _part(
+        self, index: int, branches: Sequence[syntax.Branch], cursor: _Cursor, place: _Place
+    ) -> _Cursor:
+        """The equal share of the channels that a branch of `split` begins with."""
+        name = self._count("part", place)
+        if cursor.node is None:
+            return _POISON
+        op = Part(index=index, of=len(branches))
+        return self._node(name, op, [cursor], branches[index].span, place, {})
+
+    def _from(self, item: syntax.Item, place: _Place) -> _Cursor:
+        """`from(label)`: a branch that starts where the label stands, in the same scope."""
+        target = item.args[0].value if len(item.args) == 1 else None
+        if not isinstance(target, syntax.Name) or item.body is not None or item.label is not None:
+            rule = "names one label of the net or block it stands in"
+            self._wrong_body(item, rule, "concat { | from(enc1) | skip }", place)
+            return _POISON
+        name = target.text
+        if name not in place.ends:
+            if name not in place.names:
+                known = tuple(place.ends)
+                self._report(
+                    errors.UnknownName(name=name, known=known, span=target.span), place.scope
+                )
+            return _POISON
+        cursor, region = place.ends[name]
+        # Seen from outside their braces, the maps of all towers are one map.
+        return cursor if region == place.region else replace(cursor, whole=True)
 
     def _towers(self, item: syntax.Item, cursor: _Cursor, place: _Place) -> _Cursor:
         if not isinstance(item.body, syntax.Chain) or not item.body.items:
@@ -372,12 +447,16 @@ class _Elaborator:
         if item.label is not None:
             self._name(item, "towers", place)
         place.towers = bound.form.n
+        place.regions += 1
+        place.region = place.regions
         end = self._items(item.body.items, replace(cursor, whole=True), place)
-        place.towers = 1
+        place.towers, place.region = 1, 0
+        # At the closing brace the maps of all towers are one map.
+        end = replace(end, whole=True)
         if item.label is not None:
             self._stage(item.label.text, first, item, place)
-        # At the closing brace the maps of all towers are one map.
-        return replace(end, whole=True)
+            place.ends[item.label.text] = end, place.region
+        return end
 
     def _aux(self, item: syntax.Item, cursor: _Cursor, place: _Place) -> _Cursor:
         if not isinstance(item.body, syntax.Chain) or not item.body.items:
@@ -422,6 +501,7 @@ class _Elaborator:
         end = self._items(block.items, cursor, _Place(scope, env, place.towers))
         self.calls.pop()
         self._stage(instance, first, item, place)
+        place.ends[instance] = end, place.region
         return end
 
     def _arguments(
@@ -498,15 +578,12 @@ class _Elaborator:
         """Add a node. Its name is taken even where it is at fault: later ones keep theirs."""
         name = self._name(item, op_type.word, place)
         bound = self._bind(op_type, item, cursors[0], place)
-        inputs = [cursor.node for cursor in cursors if cursor.node is not None]
-        if bound is None or len(inputs) < len(cursors):
+        if bound is None or any(cursor.node is None for cursor in cursors):
             return _POISON
-        if len(self.nodes) >= MAX_NODES:
-            self._too_large("a net", MAX_NODES + 1, MAX_NODES, "layers", item, place)
-        shared = place.towers > 1 and all(cursor.whole for cursor in cursors)
         shapes = [self._each(cursor, place) for cursor in cursors]
+        exprs = {field: arg.value for field, arg in bound.given.items()}
         try:
-            each = bound.form.shape(shapes)
+            end = self._node(name, bound.form, cursors, item.span, place, exprs)
         except OpError as fault:
             diagnostic = replace(fault.diagnostic, span=bound.span(fault.field, item.span))
             if isinstance(diagnostic, BranchesDiffer):
@@ -516,24 +593,40 @@ class _Elaborator:
                 diagnostic = replace(diagnostic, order=signature(op_type))
             self._report(diagnostic, place.scope)
             return _POISON
-        if elements(each) * place.towers > MAX_ELEMENTS:
-            count = elements(each) * place.towers
-            self._too_large("a map", count, MAX_ELEMENTS, "elements", item, place)
-        node = Node(
-            name,
-            bound.form,
-            tuple(inputs),
-            each,
-            place.scope,
-            item.span,
-            place.towers,
-            shared,
-            {field: arg.value for field, arg in bound.given.items()},
-        )
-        self.nodes.append(node)
         if isinstance(item.body, syntax.Branches) and item.label is not None:
             self._stage(name, starts[0], item, place)
+        place.ends[name] = end, place.region
+        return end
+
+    def _node(
+        self,
+        name: str,
+        op: Op,
+        cursors: Sequence[_Cursor],
+        span: Span,
+        place: _Place,
+        exprs: Mapping[str, syntax.Expr],
+    ) -> _Cursor:
+        """Add a node. Raises `OpError` where its inputs do not fit."""
+        if len(self.nodes) >= MAX_NODES:
+            self._too_large("a net", MAX_NODES + 1, MAX_NODES, "layers", span, place)
+        shared = place.towers > 1 and all(cursor.whole for cursor in cursors)
+        if place.towers > 1 and not shared:
+            cursors = [self._handed_out(cursor, span, place) for cursor in cursors]
+        each = op.shape([self._each(cursor, place) for cursor in cursors])
+        if elements(each) * place.towers > MAX_ELEMENTS:
+            count = elements(each) * place.towers
+            self._too_large("a map", count, MAX_ELEMENTS, "elements", span, place)
+        inputs = tuple(cursor.node for cursor in cursors if cursor.node is not None)
+        node = Node(name, op, inputs, each, place.scope, span, place.towers, shared, exprs)
+        self.nodes.append(node)
         return _Cursor(len(self.nodes) - 1, whole=place.towers == 1)
+
+    def _handed_out(self, cursor: _Cursor, span: Span, place: _Place) -> _Cursor:
+        """A whole map as each tower has it: what an op reads beside a map of its tower's own."""
+        if not cursor.whole:
+            return cursor
+        return self._node(self._count("tile", place), Tile(copies=1), [cursor], span, place, {})
 
     def _branches_differ(
         self,
@@ -545,14 +638,15 @@ class _Elaborator:
         """The same fault, pointing at the branch that is unlike the most."""
         branches = item.body.branches if isinstance(item.body, syntax.Branches) else ()
         sizes = [shape[1:] for shape in shapes]
+        if fault.op == Mul.word and set(sizes) != {(1, 1)}:
+            # A C x 1 x 1 branch goes with any size.
+            large = next(size for size in sizes if size != (1, 1))
+            sizes = [large if size == (1, 1) else size for size in sizes]
         usual = max(sizes, key=sizes.count)
-        odd = next(i for i, size in enumerate(sizes) if size != usual)
+        odd = next((i for i, size in enumerate(sizes) if size != usual), None)
+        if odd is None:
+            return self._channels_differ(fault, branches, shapes)
         other = sizes.index(usual)
-
-        def place_of(i: int) -> Span:
-            items = branches[i].items
-            return items[0].span.to(items[-1].span)
-
         fix = ""
         end = starts[odd + 1] if odd + 1 < len(starts) else len(self.nodes)
         shrinking = [
@@ -568,8 +662,30 @@ class _Elaborator:
                 size = kernel[0] if kernel[0] == kernel[1] else written(kernel)
                 out = f", {op.out}" if isinstance(op, Conv) else ""
                 fix = f"{op.word}({size}, 1{out}, pad=same) keeps {written(usual)}"
-        label = Label(place_of(other), f"this branch is {written(usual)}")
-        return replace(fault, shape=shapes[odd], branches=(label,), fix=fix, span=place_of(odd))
+        label = Label(_items_span(branches[other]), f"this branch is {written(usual)}")
+        return replace(
+            fault, shape=shapes[odd], branches=(label,), fix=fix, span=_items_span(branches[odd])
+        )
+
+    def _channels_differ(
+        self, fault: BranchesDiffer, branches: Sequence[syntax.Branch], shapes: Sequence[Shape]
+    ) -> BranchesDiffer:
+        """The same fault where only the numbers of channels are unlike."""
+        widths = [shape[0] for shape in shapes]
+        usual = max(widths, key=widths.count)
+        odd = next(i for i, width in enumerate(widths) if width != usual)
+        other = widths.index(usual)
+        label = Label(_items_span(branches[other]), f"this branch has {usual} channels")
+        where = "in its place" if _is_skip(branches[odd]) else "at the end of this branch"
+        fix = f"conv(1, 1, {usual}) {where} gives {usual} channels"
+        return replace(
+            fault,
+            shape=shapes[odd],
+            channels=True,
+            branches=(label,),
+            fix=fix,
+            span=_items_span(branches[odd]),
+        )
 
     def _bind(
         self, form: type[F], item: syntax.Item, cursor: _Cursor, place: _Place
@@ -599,12 +715,9 @@ class _Elaborator:
 
     def _name(self, item: syntax.Item, word: str, place: _Place) -> str:
         """An item's name within its scope: its label, or its word and counter."""
-        place.counts[word] = place.counts.get(word, 0) + 1
+        name, span = self._count(word, place), item.span
         if item.label is not None:
             name, span = item.label.text, item.label.span
-        else:
-            separator = "_" if word[-1].isdigit() else ""
-            name, span = f"{word}{separator}{place.counts[word]}", item.span
         if name in place.names:
             counted = item.label is None
             fault = errors.RepeatedName(
@@ -617,6 +730,12 @@ class _Elaborator:
             self._report(fault, place.scope)
         place.names.setdefault(name, span)
         return name
+
+    def _count(self, word: str, place: _Place) -> str:
+        """The next name of a word in its scope: `conv1`, `conv2`; `c3_1` where it ends so."""
+        place.counts[word] = place.counts.get(word, 0) + 1
+        separator = "_" if word[-1].isdigit() else ""
+        return f"{word}{separator}{place.counts[word]}"
 
     def _stage(self, name: str, first: int, item: syntax.Item, place: _Place) -> None:
         last = len(self.nodes) - 1
@@ -631,10 +750,10 @@ class _Elaborator:
         self._report(fault, place.scope)
 
     def _too_large(
-        self, what: str, count: int, limit: int, unit: str, item: syntax.Item, place: _Place
+        self, what: str, count: int, limit: int, unit: str, span: Span, place: _Place
     ) -> None:
         """Give up: an expansion without bound would bury every other fault."""
-        fault = TooLarge(what=what, count=count, limit=limit, unit=unit, span=item.span)
+        fault = TooLarge(what=what, count=count, limit=limit, unit=unit, span=span)
         self._report(fault, place.scope)
         self.sink.raise_if_failed()
 

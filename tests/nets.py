@@ -113,6 +113,64 @@ SMALL: dict[str, Graph] = {
         }
         fc(12) bn shuffle(3) relu fc(3) softmax"""
     ),
+    "residual": net(
+        """input(3x9x9) conv(3, 1, 8, pad=1, bias=false) bn relu
+        first: res(8) res(8)  down(12, 2)
+        add {
+          | mul { | skip | global_avgpool sigmoid }
+          | mul { | conv(1, 1, 12) | add { | skip | tanh } }
+        }
+        global_avgpool fc(5) softmax""",
+        """
+        block res(n) {
+          add {
+            | conv(3, 1, n, pad=1, bias=false) bn relu  conv(3, 1, n, pad=1, bias=false) bn
+            | skip
+          } relu
+        }
+        block down(n, s) {
+          add {
+            | conv(3, s, n, pad=1, bias=false) bn relu  conv(3, 1, n, pad=1, bias=false) bn
+            | conv(1, s, n, bias=false) bn
+          } relu
+        }
+        """,
+    ),
+    "squeeze and excite": net(
+        """input(3x8x8) conv(3, 1, 16) hardswish se() conv(1, 1, 8) se(3)
+        fc(6) mul { | skip | fc(6) sigmoid } fc(4) softmax""",
+        """block se(c = in // 4, n = in) {
+          mul { | skip | global_avgpool conv(1, 1, c) relu conv(1, 1, n) hardsigmoid }
+        }""",
+    ),
+    "split and shuffle": net(
+        """input(3x9x9) conv(3, 1, 12)
+        split { | skip | conv(1, 1, 6) relu conv(3, 1, 6, pad=same, groups=6) } shuffle(2)
+        unit() split { | relu | tanh | skip } fc(5) softmax""",
+        "block unit(n = in // 2) { split { | skip | conv(1, 1, n) } shuffle(2) }",
+    ),
+    "skips from afar": net(
+        """input(1x13x12)
+        e1: { conv(3, 1, 4, pad=1) relu } maxpool(2, 2, round=up)
+        e2: { conv(3, 1, 8, pad=1) relu } conv(3, 1, 8, pad=1)
+        concat { | from(e2) | skip } conv(1, 1, 6)
+        concat { | from(e2) relu | from(maxpool1) conv(1, 1, 2) | skip } dense(3) dense(4)
+        b: maxpool(2, 2) add { | skip | from(b) } conv(1, 1, 2) softmax""",
+        "block dense(k) { concat { | skip | bn relu x: conv(1, 1, k) y: relu | from(x) tanh } }",
+    ),
+    "towers with skips": net(
+        """input(4x9x9)
+        towers(2) {
+          add { | skip | conv(3, 1, 4, pad=1) } a: relu tile(2) conv(1, 1, 4)
+          split { | skip | conv(1, 1, 2) } shuffle(2) concat { | from(a) | skip }
+        }
+        mul { | from(a) conv(1, 1, 16) | skip }
+        towers(2) {
+          concat { | global_avgpool | fc(4) conv(1, 1, 2) tile(3) mul { | skip | skip } }
+          fc(3) tile(2) conv(1, 1, 1)
+        }
+        fc(5) softmax"""
+    ),
     "no weights": net("input(3x6x6) maxpool(2, 2) relu global_avgpool softmax"),
     "a map": net("input(3x6x7) conv(3, 1, 5, pad=same) softmax"),
 }

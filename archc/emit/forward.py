@@ -12,7 +12,10 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from archc.emit.outline import INPUT, ClassOutline, Element, Layer, Part
-from archc.emit.python import WIDTH, Text, Tree, flat, identifier
+from archc.emit.python import WIDTH, Infix, Text, Tree, flat, identifier
+
+SHORT = WIDTH - 24
+"""The longest sum or product that is written in one: it fits a line with what surrounds it."""
 
 DEEPEST = 3
 """How many calls of layers and parts are nested before a statement ends."""
@@ -115,9 +118,25 @@ class _Writer:
 
     def _made(self, element: Element) -> _Pending:
         inputs = [self._take(source) for source in element.inputs]
+        tree = self.apply(element, [pending.tree for pending in inputs])
+        if isinstance(tree, Infix) and len(flat(tree)) > SHORT:
+            # A long sum reads better over names, and no formatter has to break it.
+            inputs = self._all_named(element.inputs, inputs)
+            tree = self.apply(element, [pending.tree for pending in inputs])
         depth = max(pending.depth for pending in inputs) + (not _light(element))
         reads = frozenset[int]().union(*(pending.reads for pending in inputs))
-        return _Pending(self.apply(element, [pending.tree for pending in inputs]), depth, reads)
+        return _Pending(tree, depth, reads)
+
+    def _all_named(self, values: Sequence[int], inputs: Sequence[_Pending]) -> list[_Pending]:
+        """Values that were pending, each in a statement of its own."""
+        waiting = {
+            value: pending for value, pending in zip(values, inputs, strict=True) if pending.depth
+        }
+        # Until its own turn each is pending again, so that the names it reads stay held.
+        self.pending.update(waiting)
+        for value in waiting:
+            self._name(value, self.pending.pop(value).tree)
+        return [self._take(value) for value in values]
 
     def _stays(self, value: int, element: Element, made: _Pending) -> bool:
         """Whether the value is written where it is used, not in a statement of its own."""

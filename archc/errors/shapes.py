@@ -52,16 +52,19 @@ class EvenSame(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class BranchesDiffer(Diagnostic):
-    """Maps are joined along their channels, so all branches have to agree in height and width."""
+    """Maps are joined place by place, so all branches have to agree in height and width; what is
+    added or multiplied has to agree in channels too."""
 
     code: ClassVar[str] = "E0203"
     op: str
     shape: tuple[int, int, int]
+    channels: bool = False
     branches: tuple[Label, ...] = ()
     fix: str = ""
 
     def message(self) -> str:
-        return f"the branches of this {self.op} differ in height and width"
+        what = "channels" if self.channels else "height and width"
+        return f"the branches of this {self.op} differ in {what}"
 
     def label(self) -> str:
         c, h, w = self.shape
@@ -83,14 +86,16 @@ class GroupsDoNotDivide(Diagnostic):
     groups: int
     channels: int
     which: str
+    what: str = "groups"
 
     def message(self) -> str:
         where = "arrive here" if self.which == "arrive" else "leave it"
-        return f"{self.groups} groups do not divide the {self.channels} channels that {where}"
+        return f"{self.groups} {self.what} do not divide the {self.channels} channels that {where}"
 
     def help(self) -> str:
         divisors = [n for n in range(2, min(self.channels, 1024) + 1) if self.channels % n == 0]
-        return f"{self.channels} channels fall into {some([str(n) for n in divisors], 8)} groups"
+        numbers = some([str(n) for n in divisors], 8)
+        return f"{self.channels} channels fall into {numbers} {self.what}"
 
 
 @dataclass(frozen=True, kw_only=True)

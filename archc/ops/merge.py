@@ -78,20 +78,30 @@ class Mul(Elementwise):
 
 
 class Tile(Elementwise):
-    """The whole map, `copies` times over, one after another along the channels."""
+    """The whole map, `copies` times over, one after another along the channels.
+
+    With towers, each tower's channels so many times over.
+    """
 
     word: ClassVar[str] = "tile"
-    layout: ClassVar[str] = "same"
     channels: ClassVar[str] = "copies"
+    layout: ClassVar[str] = "same"
 
     copies: Count
+    towers: Count = 1
 
     def shape(self, inputs: Sequence[Shape]) -> Shape:
-        c, h, w = inputs[0]
+        c, h, w = divided(inputs[0], self.towers, "towers")
         return c * self.copies, h, w
 
     def other_flops(self, inputs: Sequence[Shape]) -> int:
         return 0
+
+    def takes_whole(self) -> bool:
+        return True
+
+    def side_by_side(self, towers: int, *, shared: bool) -> Mapping[str, int]:
+        return {"copies": towers} if shared else {"towers": towers}
 
 
 class Part(Elementwise):

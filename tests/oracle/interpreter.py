@@ -178,6 +178,7 @@ def _op(node: Node, weights: Weights, inputs: list[Array]) -> Array:
             split = [np.split(each, op.groups, axis=1) for each in inputs]
             return layers.concat([parts[g] for g in range(op.groups) for parts in split])
         case Tile() as op:
-            return layers.concat([x] * op.copies)
+            towers = np.split(x, op.towers, axis=1)
+            return layers.concat([tower for tower in towers for _ in range(op.copies)])
         case other:
             raise TypeError(f"the oracle has no line for {other}")

@@ -101,8 +101,8 @@ class _RuleWriter:
         layers = self.layers.values()
         kinds = [t for t in self.rule.targets if any(layer.op.word == t for layer in layers)]
         names = [path for path in self._paths() if path in self.layers]
-        if isinstance(self.rule.weight, Glorot) and self._grouped(kinds, names):
-            # The fan-out within a group is known layer by layer only.
+        if isinstance(self.rule.weight, Glorot) and self._tower_wise(kinds, names):
+            # The fan-out within a tower is known layer by layer only.
             names = [
                 path
                 for path, layer in self.layers.items()
@@ -119,9 +119,10 @@ class _RuleWriter:
         }
         return [attributes[target] for target in self.rule.targets if target in attributes]
 
-    def _grouped(self, kinds: Sequence[str], names: Sequence[str]) -> bool:
+    def _tower_wise(self, kinds: Sequence[str], names: Sequence[str]) -> bool:
+        """Whether a layer is several towers', which its module does not know."""
         return any(
-            groups_of(layer) > 1
+            groups_of(layer) != _groups(layer)
             for path, layer in self.layers.items()
             if layer.op.word in kinds or path in names
         )
@@ -135,7 +136,12 @@ class _RuleWriter:
             "        for layer in self.modules():",
             f"            if isinstance(layer, {test}):",
         ]
-        if self.rule.weight:
+        layers = [layer for layer in self.layers.values() if layer.op.word in kinds]
+        grouped = any(groups_of(layer) > 1 for layer in layers)
+        if isinstance(self.rule.weight, Glorot) and grouped:
+            # nn.Linear has no groups.
+            lines.append(f'{" " * 16}glorot_(layer.weight, getattr(layer, "groups", 1))')
+        elif self.rule.weight:
             lines.append(f"                {_fill(self.rule.weight, 'layer.weight')}")
         if self.rule.bias:
             lines += [BIAS_GUARD, f"                    {_fill(self.rule.bias, 'layer.bias')}"]
@@ -153,7 +159,8 @@ class _RuleWriter:
 
     def _by_name(self, names: Sequence[str]) -> list[str]:
         lines: list[str] = []
-        if names and isinstance(self.rule.weight, Glorot) and self._grouped((), names):
+        grouped = any(groups_of(self.layers[name]) > 1 for name in names)
+        if isinstance(self.rule.weight, Glorot) and grouped:
             lines.append("        groups = {")
             lines += [f"            {quoted(n)}: {groups_of(self.layers[n])}," for n in names]
             lines += [
@@ -179,10 +186,13 @@ class _RuleWriter:
         return [*head, f"            {_fill(form, target)}"]
 
 
+def _groups(layer: Layer) -> int:
+    return layer.op.groups if isinstance(layer.op, Conv | Fc) else 1
+
+
 def groups_of(layer: Layer) -> int:
     """How many towers and groups the units of a layer fall into."""
-    op, factors = layer.op, layer.node.factors
-    groups = op.groups if isinstance(op, Conv | Fc) else 1
+    factors, groups = layer.node.factors, _groups(layer)
     return factors.get("out", 1) * groups // factors.get("groups", 1)
 
 

@@ -36,7 +36,7 @@ METHODS = frozenset({"predict", "reset_parameters"})
 GLOBALS = frozenset(
     """
     F Tensor nn torch math Sequence self super range tuple print
-    lrn tower_lrn tower_cat tower_softmax tower_part shuffle drop_path glorot_
+    lrn tower_lrn tower_cat tower_softmax tower_part tower_tile shuffle drop_path glorot_
     GroupedLinear ChannelNorm LayerScale LOSS_WEIGHTS
     """.split()
 )

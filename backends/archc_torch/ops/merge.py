@@ -65,7 +65,12 @@ def shuffle(layer: Layer, op: Shuffle) -> Written:
 
 @emits(Tile)
 def tile(layer: Layer, op: Tile) -> Written:
-    """The whole map, again and again along the channels."""
+    """The whole map, again and again along the channels; for towers, tower by tower."""
+    if op.towers != 1:
+        named: list[tuple[str, Tree]] = [
+            (field, layer.fields[field]) for field in ("copies", "towers")
+        ]
+        return Written(function=lambda x: Call("tower_tile", x, named), helper="tower_tile")
     ones = [] if layer.features else [Text("1"), Text("1")]
     repeats = [Text("1"), layer.fields["copies"], *ones]
     return Written(function=lambda x: Call("repeat", repeats, on=x[0]))

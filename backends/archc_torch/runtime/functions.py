@@ -50,6 +50,11 @@ def tower_softmax(x: Tensor, towers: int) -> Tensor:
     return x.unflatten(1, (towers, -1)).softmax(dim=2).flatten(1, 2)
 
 
+def tower_tile(x: Tensor, copies: int, towers: int) -> Tensor:
+    """Each tower's channels `copies` times: (N, C, ...) -> (N, C * copies, ...)."""
+    return torch.cat([x.unflatten(1, (towers, -1))] * copies, dim=2).flatten(1, 2)
+
+
 def tower_part(x: Tensor, index: int, of: int, towers: int) -> Tensor:
     """Part `index` of `of` equal parts of each tower's channels.
 
