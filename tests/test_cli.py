@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file
 
+from archc.cli import COMMANDS
+from archc.ops import OPS
 from tests.nets import ROOT
 
 ARCHC = Path(sys.executable).parent / "archc"
@@ -69,6 +71,49 @@ def test_check_goes_on_after_a_faulty_spec(tmp_path: Path) -> None:
     assert "specs/lenet.arch: lenet, 12 layers; 6 claims hold" in done.stdout
 
 
+def test_check_json(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.arch"
+    bad.write_text("net bad {\n  input(3x8x8)\n  con(3, 1, 4)\n  fc(n) softmax\n}\n")
+    done = archc("check", "--json", str(bad), "lenet")
+    assert (done.returncode, done.stderr) == (1, "")
+    found = json.loads(done.stdout)
+    assert [fault["code"] for fault in found] == ["E0301", "E0307"]
+    keys = "code severity message file line column end_line end_column notes help"
+    assert list(found[0]) == keys.split()
+    places = [found[0][key] for key in "line column end_line end_column".split()]
+    assert places == [3, 3, 3, 6]
+    assert found[0]["help"] == "did you mean 'conv'?"
+    done = archc("check", "--json", "lenet")
+    assert (done.returncode, json.loads(done.stdout)) == (0, [])
+
+
+def test_explain_an_error() -> None:
+    done = archc("explain", "e0203")
+    assert done.stdout.startswith("E0203: branches differ\n")
+    assert "error[E0203]" in done.stdout
+    assert "E0204" not in done.stdout
+    done = archc("explain", "E9999")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "error[E0004]: no error has the code 'E9999'" in done.stderr
+
+
+def test_ops() -> None:
+    lines = archc("ops").stdout.splitlines()
+    assert [line.split()[0].split("(")[0] for line in lines] == list(OPS)
+    done = archc("ops", "LRN")
+    assert done.stdout.startswith("lrn(n, k=2.0, alpha=0.0001, beta=0.75, groups=1)\n")
+    assert "Krizhevsky" in done.stdout
+    done = archc("ops", "lnr")
+    assert done.returncode == 1
+    assert "did you mean 'lrn'?" in done.stderr
+
+
+def test_explain() -> None:
+    done = archc("params", "alexnet", "--explain")
+    assert done.stdout.startswith("conv1: 55 = floor((227 + 2*0 - 11)/4) + 1\n")
+    assert archc("params", "alexnet", "--explain", "--json").returncode == 2
+
+
 def test_compile_to_a_file_and_to_standard_output(tmp_path: Path) -> None:
     printed = archc("compile", "lenet", "--backend", "torch").stdout
     done = archc("compile", "lenet", "--backend", "torch", "-o", str(tmp_path / "lenet.py"))
@@ -104,7 +149,7 @@ def test_a_wrong_command_line_is_status_2(args: list[str]) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("command", ["", "check", "params", "compile", "train"])
+@pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_help(command: str) -> None:
     done = archc(*command.split(), "--help")
     assert (done.returncode, done.stderr) == (0, "")

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from archc import __version__
 from archc.diagnostics import DiagnosticError
 
-COMMANDS = ("check", "params", "compile", "train")
+COMMANDS = ("check", "params", "compile", "train", "ops", "explain")
 
 _DESCRIPTION = """\
 A compiler for the architecture specs of convolutional nets: a text that reads like the

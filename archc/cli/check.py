@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from typing import TYPE_CHECKING
 
 from archc.cli.common import command
-from archc.diagnostics import DiagnosticError
+from archc.diagnostics import DiagnosticError, as_json
 
 if TYPE_CHECKING:
     from archc.cli.common import Commands
@@ -20,13 +21,19 @@ def add(commands: Commands) -> None:
         "check",
         summary="validate specs and check what they expect",
         description="Parse each SPEC, infer its shapes, and check every claim (expect) in it.",
-        epilog="example:\n  archc check specs/*.arch",
+        epilog="examples:\n  archc check specs/*.arch\n  archc check --json net.arch",
     )
     parser.add_argument(
         "specs",
         metavar="SPEC",
         nargs="+",
         help="an .arch file, or the name of a spec that comes with archc",
+    )
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print the faults as one JSON list, for editors: code, severity, message, file, "
+        "line, column, end_line, end_column, notes, help",
     )
     parser.set_defaults(run=run)
 
@@ -36,15 +43,23 @@ def run(arguments: argparse.Namespace) -> int:
     from archc.driver import load
 
     specs: list[str] = arguments.specs
+    faults: list[dict[str, object]] = []
     status = 0
     for spec in specs:
         try:
             graph = load(spec)
         except DiagnosticError as error:
-            print(error, file=sys.stderr)
             status = 1
+            if arguments.json:
+                faults += [as_json(diagnostic) for diagnostic in error.diagnostics]
+            else:
+                print(error, file=sys.stderr)
+            continue
+        if arguments.json:
             continue
         claims = len(graph.net.expects)
         said = "1 claim holds" if claims == 1 else f"{claims} claims hold"
         print(f"{graph.source.name}: {graph.name}, {len(graph.nodes) - 1} layers; {said}")
+    if arguments.json:
+        print(json.dumps(faults, indent=2))
     return status

@@ -21,6 +21,7 @@ FLOPs are twice that plus everything else.
 examples:
   archc params alexnet
   archc params vgg_d --set classes=10
+  archc params alexnet --explain
   archc params specs/vgg_d.arch --json
 """
 
@@ -35,16 +36,25 @@ def add(commands: Commands) -> None:
         epilog=_EPILOG,
     )
     add_spec(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print one JSON object instead")
+    form.add_argument(
+        "--explain", action="store_true", help="print the arithmetic behind each figure instead"
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the figures of a spec."""
+    from archc.analysis.arithmetic import explained
     from archc.analysis.report import as_json, report
     from archc.driver import load
 
-    found = report(load(arguments.spec, settings(arguments)))
+    graph = load(arguments.spec, settings(arguments))
+    if arguments.explain:
+        print(explained(graph))
+        return 0
+    found = report(graph)
     print(json.dumps(as_json(found), indent=2) if arguments.json else text(found))
     return 0
 

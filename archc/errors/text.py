@@ -64,6 +64,21 @@ class NotText(Diagnostic):
 
 
 @dataclass(frozen=True, kw_only=True)
+class UnknownCode(Diagnostic):
+    """`archc explain` was asked for a code that no error has."""
+
+    code: ClassVar[str] = "E0004"
+    name: str
+    known: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"no error has the code '{self.name}'"
+
+    def help(self) -> str:
+        return f"codes are E and four digits, from {self.known[0]} to {self.known[-1]}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Unexpected(Diagnostic):
     """A word or sign stands where the grammar has no place for it. `docs/language.md` has the
     grammar; the marks show the first word that does not fit, and the fault may be just before."""

@@ -126,9 +126,11 @@ class HardSwish(Elementwise):
 
 
 class Softmax(Elementwise):
-    """exp(x_i) / sum of exp(x_j) over channels. As the last op it makes the loss cross-entropy:
+    """exp(x_i) / sum of exp(x_j) over channels.
 
-    the program returns the logits before it, and its `predict` the probabilities.
+    As the last op it makes the loss cross-entropy: the program returns the logits before it,
+    and its `predict` the probabilities. With groups, over each of as many equal parts of the
+    channels: what it is inside towers.
     """
 
     word: ClassVar[str] = "softmax"

@@ -108,6 +108,14 @@ class Op(Form, ABC):
         """Floating-point operations for one image beside two a multiply-add."""
 
     @abstractmethod
+    def arithmetic(self, inputs: Sequence[Shape]) -> Sequence[str]:
+        """How size, parameters and multiply-adds come about, as a course writes it:
+
+        `55 = floor((227 + 2*0 - 11)/4) + 1`. Nothing for an op that keeps its map's size and
+        has no weights.
+        """
+
+    @abstractmethod
     def reach(self, inputs: Sequence[Shape]) -> Reach:
         """The window and stride of the op, for receptive fields."""
 
@@ -156,6 +164,9 @@ class Elementwise(Op):
 
     def macs(self, inputs: Sequence[Shape]) -> int:
         return 0
+
+    def arithmetic(self, inputs: Sequence[Shape]) -> Sequence[str]:
+        return []
 
     def reach(self, inputs: Sequence[Shape]) -> Reach:
         return Reach()

@@ -19,7 +19,7 @@ from archc.ops.base import (
     divided,
     pair,
 )
-from archc.ops.window import padding, slide
+from archc.ops.window import padding, size_arithmetic, slide
 
 
 class Conv(Op):
@@ -68,6 +68,21 @@ class Conv(Op):
         """An addition an output for the bias."""
         out, h, w = self.shape(inputs)
         return out * h * w if self.bias else 0
+
+    def arithmetic(self, inputs: Sequence[Shape]) -> Sequence[str]:
+        c, h, w = inputs[0]
+        kernel = pair(self.kernel)
+        out, height, width = self.shape(inputs)
+        each = c // self.groups
+        window = f"{kernel[0]}*{kernel[1]}*{each}"
+        bias = f"({window} + 1)" if self.bias else window
+        params = sum(weight.count for weight in self.weights(inputs).values())
+        stride = pair(self.stride)
+        return [
+            *size_arithmetic((h, w), kernel, stride, self.padding(), up=False),
+            f"{bias}*{out} = {params:,} params",
+            f"{height}*{width}*{out}*{window} = {self.macs(inputs):,} MACs",
+        ]
 
     def reach(self, inputs: Sequence[Shape]) -> Reach:
         return Reach(pair(self.kernel), pair(self.stride))

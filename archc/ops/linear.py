@@ -46,6 +46,17 @@ class Fc(Op):
         """An addition an output for the bias."""
         return self.out if self.bias else 0
 
+    def arithmetic(self, inputs: Sequence[Shape]) -> Sequence[str]:
+        c, h, w = inputs[0]
+        each = c // self.groups
+        seen = f"{each}" if h == w == 1 else f"{h}*{w}*{each}"
+        bias = f"({seen} + 1)" if self.bias else seen
+        params = sum(weight.count for weight in self.weights(inputs).values())
+        return [
+            f"{bias}*{self.out} = {params:,} params",
+            f"{seen}*{self.out} = {self.macs(inputs):,} MACs",
+        ]
+
     def reach(self, inputs: Sequence[Shape]) -> Reach:
         """An output sees the whole map: a convolution with a kernel as large as that."""
         _, h, w = inputs[0]

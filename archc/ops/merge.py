@@ -32,6 +32,10 @@ class Concat(Elementwise):
             divided(shape, self.groups)
         return sum(shape[0] for shape in inputs), h, w
 
+    def arithmetic(self, inputs: Sequence[Shape]) -> Sequence[str]:
+        widths = " + ".join(str(shape[0]) for shape in inputs)
+        return [f"{widths} = {sum(shape[0] for shape in inputs)} channels"]
+
     def other_flops(self, inputs: Sequence[Shape]) -> int:
         return 0
 
@@ -94,6 +98,9 @@ class Tile(Elementwise):
         c, h, w = divided(inputs[0], self.towers, "towers")
         return c * self.copies, h, w
 
+    def arithmetic(self, inputs: Sequence[Shape]) -> Sequence[str]:
+        return [f"{inputs[0][0]}*{self.copies} = {inputs[0][0] * self.copies} channels"]
+
     def other_flops(self, inputs: Sequence[Shape]) -> int:
         return 0
 
@@ -127,6 +134,9 @@ class Part(Elementwise):
     def shape(self, inputs: Sequence[Shape]) -> Shape:
         c, h, w = divided(inputs[0], self.of * self.towers, "of")
         return c // self.of, h, w
+
+    def arithmetic(self, inputs: Sequence[Shape]) -> Sequence[str]:
+        return [f"{inputs[0][0]}/{self.of} = {inputs[0][0] // self.of} channels"]
 
     def other_flops(self, inputs: Sequence[Shape]) -> int:
         return 0

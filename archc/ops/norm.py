@@ -72,6 +72,9 @@ class Bn(Elementwise):
             "running_var": Weight("variance", (c,), 1, 1),
         }
 
+    def arithmetic(self, inputs: Sequence[Shape]) -> Sequence[str]:
+        return [f"2*{inputs[0][0]} = {2 * inputs[0][0]:,} params"]
+
     def other_flops(self, inputs: Sequence[Shape]) -> int:
         """A multiplication and an addition an element, as at inference."""
         return 2 * elements(inputs[0])
@@ -100,6 +103,9 @@ class LayerNorm(Elementwise):
         c = inputs[0][0]
         return {"weight": Weight("scale", (c,), 1, 1), "bias": Weight("bias", (c,), 1, 1)}
 
+    def arithmetic(self, inputs: Sequence[Shape]) -> Sequence[str]:
+        return [f"2*{inputs[0][0]} = {2 * inputs[0][0]:,} params"]
+
     def other_flops(self, inputs: Sequence[Shape]) -> int:
         """Mean, variance, and the four operations of the formula: eight an element."""
         return 8 * elements(inputs[0])
@@ -117,6 +123,9 @@ class LayerScale(Elementwise):
 
     def weights(self, inputs: Sequence[Shape]) -> Mapping[str, Weight]:
         return {"weight": Weight("scale", (inputs[0][0],), 1, 1)}
+
+    def arithmetic(self, inputs: Sequence[Shape]) -> Sequence[str]:
+        return [f"{inputs[0][0]} params"]
 
     def other_flops(self, inputs: Sequence[Shape]) -> int:
         """A multiplication an element."""

@@ -17,7 +17,7 @@ from archc.ops.base import (
     elements,
     pair,
 )
-from archc.ops.window import check_pool_padding, padding, slide
+from archc.ops.window import check_pool_padding, padding, size_arithmetic, slide
 
 
 class Pool(Op):
@@ -47,6 +47,11 @@ class Pool(Op):
         """A comparison or addition an element of each window."""
         kh, kw = pair(self.kernel)
         return elements(self.shape(inputs)) * kh * kw
+
+    def arithmetic(self, inputs: Sequence[Shape]) -> Sequence[str]:
+        _, h, w = inputs[0]
+        kernel, stride, up = pair(self.kernel), pair(self.stride), self.round == "up"
+        return size_arithmetic((h, w), kernel, stride, self.padding(), up=up)
 
     def reach(self, inputs: Sequence[Shape]) -> Reach:
         return Reach(pair(self.kernel), pair(self.stride))

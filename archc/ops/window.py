@@ -27,7 +27,27 @@ def positions(size: int, kernel: int, stride: int, pad: int, *, up: bool) -> int
     if not up:
         return room // stride + 1
     begun_inside = (size + pad - 1) // stride + 1
-    return min(-(-room // stride) + 1, begun_inside)
+    return min(positions_unbounded(size, kernel, stride, pad), begun_inside)
+
+
+def size_arithmetic(size: Pair, kernel: Pair, stride: Pair, pad: Pair, *, up: bool) -> list[str]:
+    """The size of each axis with its numbers; one line where both are alike."""
+    axes = list(zip(("height", "width"), size, kernel, stride, pad, strict=True))
+    alike = axes[0][1:] == axes[1][1:]
+    lines: list[str] = []
+    for axis, n, k, s, p in axes[:1] if alike else axes:
+        out = positions(n, k, s, p, up=up)
+        rounded = "ceil" if up else "floor"
+        text = f"{out} = {rounded}(({n} + 2*{p} - {k})/{s}) + 1"
+        if up and out != positions_unbounded(n, k, s, p):
+            text += " - 1, the last window beginning beyond the input and its padding"
+        lines.append(text if alike else f"{axis} {text}")
+    return lines
+
+
+def positions_unbounded(size: int, kernel: int, stride: int, pad: int) -> int:
+    """How many windows there are, rounded up, wherever the last begins."""
+    return -(-(size + 2 * pad - kernel) // stride) + 1
 
 
 def slide(size: Pair, kernel: Pair, stride: Pair, pad: Pair, *, up: bool = False) -> Pair:

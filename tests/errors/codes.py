@@ -13,6 +13,7 @@ ELSEWHERE = {
     "E0001": "tests/front/test_bad_input.py::test_no_file",
     "E0002": "tests/front/test_bad_input.py::test_too_long",
     "E0317": "tests/front/test_bad_input.py::test_setting",
+    "E0004": "tests/test_cli.py::test_explain_an_error",
     "E0506": "tests/errors/test_commands.py::test_training_without_a_recipe",
     "E0507": "tests/errors/test_commands.py::test_training_without_a_loss",
     "E0601": "tests/errors/test_commands.py::test_unknown_backend",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from pathlib import Path
 
 import pytest
 
+from archc.analysis.arithmetic import arithmetic, explained
 from archc.analysis.counts import Counts, count, total
 from archc.analysis.memory import memory
 from archc.analysis.paths import depth, receptive_fields
@@ -184,3 +187,46 @@ def test_a_report_holds_together(name: str) -> None:
     assert found["macs"] == sum(layer["macs"] for layer in layers)
     assert found["output"] == layers[-1]["output"]
     json.dumps(found)
+
+
+def value(text: str) -> int:
+    """The value of `floor((227 + 2*0 - 11)/4) + 1`, worked out by Python's own arithmetic."""
+    names = {"floor": math.floor, "ceil": math.ceil, "__builtins__": {}}
+    return eval(text.replace(",", ""), names)
+
+
+@pytest.mark.parametrize("name", [*SMALL, "alexnet.arch", "vgg_d.arch", "lenet.arch"])
+def test_the_arithmetic_that_is_shown_comes_out(name: str) -> None:
+    """Every line's two sides are equal, and what it ends in is what the table has."""
+    graph = SMALL[name] if name in SMALL else spec(ROOT / "specs" / name)
+    for node in graph.nodes:
+        found: dict[str, int] = {}
+        for line in arithmetic(graph, node):
+            text = re.sub(r"^(height|width|in \d+ towers) ", "", line).partition(", the last")[0]
+            formula, _, unit = text.rpartition(" ") if text[-1].isalpha() else (text, "", "size")
+            sides = formula.split(" = ")
+            assert len({value(side) for side in sides}) == 1, line
+            found[unit] = value(sides[-1])
+        if node.op is None or not found:
+            continue
+        counts = count(graph, node)
+        assert found.get("params", counts.params) == counts.params
+        assert found.get("MACs", counts.macs) == counts.macs
+        assert ("params" in found) == (counts.params > 0)
+        assert ("MACs" in found) == (counts.macs > 0)
+
+
+def test_the_arithmetic_reads_as_a_course_writes_it() -> None:
+    graph = net("input(3x227x227) conv(11, 4, 96) maxpool(3, 2) conv(1x3, 1, 8) fc(10)")
+    assert explained(graph).splitlines() == [
+        "conv1: 55 = floor((227 + 2*0 - 11)/4) + 1",
+        "conv1: (11*11*3 + 1)*96 = 34,944 params",
+        "conv1: 55*55*96*11*11*3 = 105,415,200 MACs",
+        "maxpool1: 27 = floor((55 + 2*0 - 3)/2) + 1",
+        "conv2: height 27 = floor((27 + 2*0 - 1)/1) + 1",
+        "conv2: width 25 = floor((27 + 2*0 - 3)/1) + 1",
+        "conv2: (1*3*96 + 1)*8 = 2,312 params",
+        "conv2: 27*25*8*1*3*96 = 1,555,200 MACs",
+        "fc1: (27*25*8 + 1)*10 = 54,010 params",
+        "fc1: 27*25*8*10 = 54,000 MACs",
+    ]

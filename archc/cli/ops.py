@@ -1,0 +1,49 @@
+"""`archc ops`: the op library."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+from typing import TYPE_CHECKING
+
+from archc.cli.common import command
+
+if TYPE_CHECKING:
+    from archc.cli.common import Commands
+    from archc.ops.base import Op
+
+
+def add(commands: Commands) -> None:
+    """Declare the subcommand."""
+    parser = command(
+        commands,
+        "ops",
+        summary="list the ops, or explain one",
+        description="List the op library, or print an op's arguments and meaning.",
+        epilog="examples:\n  archc ops\n  archc ops lrn",
+    )
+    parser.add_argument("name", metavar="NAME", nargs="?", help="the op to explain")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the list, or one op. Raises `DiagnosticError` for an op that there is not."""
+    from archc.binding import signature
+    from archc.diagnostics import fail
+    from archc.errors.names import UnknownForm
+    from archc.ops import OPS
+
+    if arguments.name is None:
+        width = max(len(signature(op)) for op in OPS.values())
+        for op in OPS.values():
+            print(f"{signature(op):<{width}}  {_meaning(op).splitlines()[0]}")
+        return 0
+    word: str = arguments.name.lower()
+    if word not in OPS:
+        fail(UnknownForm(name=arguments.name, kind="op", known=tuple(OPS)))
+    print(f"{signature(OPS[word])}\n\n{_meaning(OPS[word])}")
+    return 0
+
+
+def _meaning(op: type[Op]) -> str:
+    return inspect.cleandoc(op.__doc__ or "")
