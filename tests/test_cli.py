@@ -165,6 +165,17 @@ def test_a_reader_that_goes_away() -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("args", [["params", "vgg_d"], ["compile", "vgg_d", "--backend", "torch"]])
+def test_a_full_disk(args: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [str(ARCHC), *args], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr == "error[E0605]: cannot write the output: no space left on device\n"
+
+
 # Training ------------------------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from archc import __version__
 from archc.diagnostics import DiagnosticError
+from archc.errors.backends import CannotWrite
 
 COMMANDS = ("check", "params", "compile", "train", "ops", "explain")
 
@@ -42,9 +43,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         # The reader of our output has gone (`archc params vgg_d | head`): so do we, quietly.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _abandon_output()
         return 141
+    except OSError as error:
+        # Files are guarded where they are used: what is left is our own output, a full disk.
+        _abandon_output()
+        reason = error.strerror or str(error)
+        print(CannotWrite(path="the output", reason=reason.lower()), file=sys.stderr)
+        return 1
     return status
+
+
+def _abandon_output() -> None:
+    """What is still to be written goes nowhere, so that leaving does not fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

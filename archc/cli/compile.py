@@ -57,5 +57,6 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         Path(arguments.output).write_text(program.text, "utf-8")
     except (OSError, ValueError) as error:
-        fail(CannotWrite(path=arguments.output, reason=str(error)))
+        reason = getattr(error, "strerror", None) or str(error)
+        fail(CannotWrite(path=arguments.output, reason=reason.lower()))
     return 0

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archc.cli.common import add_spec, command, not_negative, positive, settings
-from archc.diagnostics import fail
-from archc.errors.recipes import NoLoss, NoRecipe
 
 if TYPE_CHECKING:
     from archc.backend import Engine
@@ -71,17 +69,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Train; 0 where it finished, 1 where it failed, 130 where it was interrupted."""
     from archc.backend import backend
     from archc.driver import compile_graph, load
-    from archc.ops.activation import Softmax
     from archc.resolve import resolved
     from archc.train import Job, default_run_dir, train
+    from archc.trainable import trainable
 
     graph = load(arguments.spec, settings(arguments))
-    if graph.recipe is None:
-        fail(NoRecipe(net=graph.name, span=graph.net.name.span))
-    recipe = graph.recipe
-    last = graph.nodes[graph.output]
-    if not isinstance(last.op, Softmax) or graph.shape[1:] != (1, 1):
-        fail(NoLoss(net=graph.name, last=last.op.word if last.op else "", span=last.span))
+    recipe = trainable(graph)
     program = compile_graph(graph, arguments.backend)
     framework = backend(arguments.backend)
 

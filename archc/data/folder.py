@@ -7,7 +7,8 @@ files of known formats are opened, and none that would unpack beyond `MAX_PIXELS
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Never
 
@@ -16,7 +17,7 @@ from PIL import Image, ImageOps
 
 from archc.data.dataset import Dataset, Split
 from archc.data.pixels import MAX_PIXELS, Pixels
-from archc.diagnostics import DiagnosticError, fail
+from archc.diagnostics import DiagnosticError, Sink, fail
 from archc.errors.data import (
     DataNotFound,
     FolderUnreadable,
@@ -55,7 +56,7 @@ class FolderSplit(Split):
 
 
 def open_folder(path: str, channels: int) -> Dataset:
-    """The image folder at a path. Raises `DiagnosticError` (E0701 to E0705, E0715)."""
+    """The image folder at a path. Raises `DiagnosticError` (E0701 to E0707, E0715)."""
     root = Path(path)
     if not root.is_dir():
         fail(DataNotFound(path=path))
@@ -74,6 +75,7 @@ def open_folder(path: str, channels: int) -> Dataset:
     others: list[str] = []
     train = _split(root / "train", classes, classes, channels, others)
     held_out = _split(root / "val", classes, present, channels, others)
+    _check_headers([*train.files, *held_out.files])
     notes: list[str] = []
     absent = [name for name in classes if name not in present]
     if absent:
@@ -92,7 +94,9 @@ def open_folder(path: str, channels: int) -> Dataset:
 
 
 def _folders(path: Path) -> list[str]:
-    return sorted(entry.name for entry in _entries(path) if entry.is_dir())
+    """The folders of classes; what systems and tools leave behind is none."""
+    names = [entry.name for entry in _entries(path) if entry.is_dir()]
+    return sorted(name for name in names if not name.startswith((".", "__MACOSX", "@eaDir")))
 
 
 def _entries(path: Path) -> list[os.DirEntry[str]]:
@@ -132,11 +136,18 @@ def read_image(path: str, channels: int) -> Pixels:
     colour become what the net takes (grey by ITU-R 601); transparency is dropped; 16-bit
     grey is brought to 0..255 without rounding. Raises `DiagnosticError` (E0706, E0707).
     """
+    with _opened(path) as file:
+        return _decoded(ImageOps.exif_transpose(file), channels)
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[Image.Image]:
+    """An image file whose header is read and bounded; its faults, then and later, as ours."""
     try:
         with Image.open(path, formats=FORMATS) as file:
             if file.width * file.height > MAX_PIXELS:
                 _too_large(path, f"{file.height}x{file.width}")
-            return _decoded(ImageOps.exif_transpose(file), channels)
+            yield file
     except DiagnosticError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -149,6 +160,18 @@ def read_image(path: str, channels: int) -> Pixels:
             else str(error) or type(error).__name__
         )
         fail(UnreadableImage(path=path, reason=reason))
+
+
+def _check_headers(files: Sequence[str]) -> None:
+    """Raise `DiagnosticError` with every file that does not even begin as an image."""
+    sink = Sink()
+    for path in files:
+        try:
+            with _opened(path):
+                pass
+        except DiagnosticError as error:
+            sink.extend(error)
+    sink.raise_if_failed()
 
 
 def _too_large(path: str, size: str) -> Never:

@@ -121,3 +121,19 @@ class NoLoss(Diagnostic):
 
     def help(self) -> str:
         return "end it in softmax over C x 1 x 1: the loss is then cross-entropy"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadDiffers(Diagnostic):
+    """An aux head's loss is on the labels of the net, so it has to tell the same classes apart."""
+
+    code: ClassVar[str] = "E0508"
+    head: str
+    shape: str
+    net: str
+
+    def message(self) -> str:
+        return f"the head {self.head} ends in {self.shape}, the net in {self.net}: the labels are one"
+
+    def help(self) -> str:
+        return "give both the same parameter: fc(classes) softmax"

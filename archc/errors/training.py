@@ -46,7 +46,10 @@ class LossNotFinite(Diagnostic):
         return ("the weights are of no more use and were not saved", *([kept] if kept else []))
 
     def help(self) -> str:
-        return f"a smaller learning rate, such as lr = {self.lr / 10:g} for {self.lr:g}"
+        return (
+            f"a smaller learning rate, such as lr = {self.lr / 10:g} for {self.lr:g}, or smaller "
+            "pixels: scale(1/255) in augment { } and evaluate { }"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

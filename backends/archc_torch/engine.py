@@ -18,10 +18,10 @@ from torch import Tensor, nn
 from archc.backend import Program, Step
 from archc.diagnostics import fail
 from archc.errors.backends import NoDevice, OtherWeights
-from archc.errors.recipes import NoLoss, NoRecipe
+from archc.errors.recipes import NoRecipe
 from archc.ir import Graph
-from archc.ops.activation import Softmax
 from archc.recipe import Recipe
+from archc.trainable import trainable
 from archc_torch.sgd import PaperSgd
 
 
@@ -31,9 +31,7 @@ class TorchEngine:
     def __init__(
         self, program: Program, graph: Graph, recipe: Recipe, *, device: str, seed: int
     ) -> None:
-        last = graph.nodes[graph.output].op
-        if not isinstance(last, Softmax) or graph.shape[1:] != (1, 1):
-            fail(NoLoss(net=graph.name, last=last.word if last else "its input"))
+        trainable(graph)
         if recipe.optimizer is None:
             fail(NoRecipe(net=graph.name))
         self._device = find_device(device)

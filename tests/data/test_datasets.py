@@ -222,3 +222,25 @@ def test_a_format_is_not_opened_because_of_its_name(tmp_path: Path) -> None:
     Image.new("RGB", (4, 4)).save(tmp_path / "x.gif")
     (tmp_path / "x.gif").rename(tmp_path / "x.png")
     assert code_of(lambda: read_image(str(tmp_path / "x.png"), 3)) == "E0706"
+
+
+def test_all_files_that_are_no_images_are_named_before_anything_else(tmp_path: Path) -> None:
+    for name in ("train/a/1.jpg", "train/b/1.jpg", "val/a/1.jpg", "val/b/1.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        save(tmp_path / name, size=(8, 8))
+    for name in ("train/a/2.jpg", "val/b/2.png"):
+        (tmp_path / name).write_bytes(b"not an image")
+    with pytest.raises(DiagnosticError) as caught:
+        open_folder(str(tmp_path), 3)
+    messages = [fault.message() for fault in caught.value.diagnostics]
+    assert len(messages) == 2
+    assert any("train/a/2.jpg" in message for message in messages)
+    assert any("val/b/2.png" in message for message in messages)
+
+
+def test_what_tools_leave_behind_is_no_class(tmp_path: Path) -> None:
+    for name in ("train/a/1.jpg", "train/.ipynb_checkpoints/1.jpg", "val/a/1.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        save(tmp_path / name, size=(8, 8))
+    (tmp_path / "val" / "__MACOSX").mkdir()
+    assert open_folder(str(tmp_path), 3).classes == ("a",)

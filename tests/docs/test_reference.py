@@ -72,8 +72,9 @@ def test_limits() -> None:
         (MAX_ERRORS, "errors"),
     ):
         assert f"{limit:,} {unit}" in section
-    assert f"expressions nest {parse.MAX_DEPTH} deep" in section
-    assert f"braces {elaborate.MAX_NESTING} deep" in section
+    assert f"brackets nest {parse.MAX_DEPTH} deep, operators too" in section
+    assert f"{elaborate.MAX_STEPS:,} items" in section
+    assert elaborate.MAX_NESTING == parse.MAX_DEPTH
     assert elaborate.MAX_ELEMENTS == 2**40
 
 

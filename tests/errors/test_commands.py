@@ -36,6 +36,26 @@ def test_training_without_a_loss(spec: Path, capsys: pytest.CaptureFixture[str])
     assert "error[E0507]: small ends in fc" in refused("train", spec, capsys=capsys)
 
 
+def test_training_with_a_head_of_other_classes(
+    spec: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Before a run's folder is made."""
+    spec.write_text(
+        """net small(classes = 10) {
+          input(1x8x8) conv(1, 1, 2)
+          aux(weight = 1) { fc(5) softmax }
+          aux(weight = 1) { conv(3, 1, 10) softmax }
+          fc(classes) softmax
+          recipe { optimizer sgd(0.1) batch 8 epochs 1 }
+        }"""
+    )
+    run = tmp_path / "run"
+    said = refused("train", spec, "-o", str(run), capsys=capsys)
+    assert "error[E0508]: the head aux1 ends in 5x1x1, the net in 10x1x1" in said
+    assert "the head aux2 ends in 10x6x6" in said
+    assert not run.exists()
+
+
 def test_unknown_backend(spec: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spec.write_text(NET % "softmax")
     said = refused("compile", spec, "--backend", "troch", capsys=capsys)

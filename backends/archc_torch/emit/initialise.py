@@ -161,6 +161,7 @@ class _RuleWriter:
         lines: list[str] = []
         grouped = any(groups_of(self.layers[name]) > 1 for name in names)
         if isinstance(self.rule.weight, Glorot) and grouped:
+            lines.append("        # How many towers and groups the outputs of a layer fall into.")
             lines.append("        groups = {")
             lines += [f"            {quoted(n)}: {groups_of(self.layers[n])}," for n in names]
             lines += [
@@ -168,6 +169,9 @@ class _RuleWriter:
                 "        for name, n in groups.items():",
                 '            glorot_(self.get_parameter(f"{name}.weight"), n)',
             ]
+            if self.rule.bias and all(getattr(self.layers[n].op, "bias", False) for n in names):
+                target = 'self.get_parameter(f"{name}.bias")'
+                return [*lines, f"            {_fill(self.rule.bias, target)}"]
         elif names and self.rule.weight:
             lines += self._each(names, "weight", self.rule.weight)
         biased = [name for name in names if getattr(self.layers[name].op, "bias", False)]

@@ -197,7 +197,7 @@ class ModuleWriter:
         return [
             "    @torch.no_grad()",
             "    def predict(self, x: Tensor) -> Tensor:",
-            f'        """(N, {shape}) -> class probabilities {after}, in evaluation mode."""',
+            f'        """(N, {shape}) -> class probabilities {after}; call eval() first."""',
             "        return torch.softmax(self(x), dim=1)",
         ]
 

@@ -58,7 +58,7 @@ class AlexNet(nn.Module):
 
     @torch.no_grad()
     def predict(self, x: Tensor) -> Tensor:
-        """(N, 3, 227, 227) -> class probabilities (N, classes), in evaluation mode."""
+        """(N, 3, 227, 227) -> class probabilities (N, classes); call eval() first."""
         return torch.softmax(self(x), dim=1)
 
     def reset_parameters(self) -> None:

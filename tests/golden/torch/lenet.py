@@ -36,7 +36,7 @@ class LeNet(nn.Module):
 
     @torch.no_grad()
     def predict(self, x: Tensor) -> Tensor:
-        """(N, 1, 32, 32) -> class probabilities (N, classes), in evaluation mode."""
+        """(N, 1, 32, 32) -> class probabilities (N, classes); call eval() first."""
         return torch.softmax(self(x), dim=1)
 
     def reset_parameters(self) -> None:
