@@ -133,7 +133,9 @@ class HeadDiffers(Diagnostic):
     net: str
 
     def message(self) -> str:
-        return f"the head {self.head} ends in {self.shape}, the net in {self.net}: the labels are one"
+        return (
+            f"the head {self.head} ends in {self.shape}, the net in {self.net}: the labels are one"
+        )
 
     def help(self) -> str:
         return "give both the same parameter: fc(classes) softmax"
