@@ -7,7 +7,7 @@ files of known formats are opened, and none that would unpack beyond `MAX_PIXELS
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Never
@@ -141,7 +141,7 @@ def read_image(path: str, channels: int) -> Pixels:
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[Image.Image]:
+def _opened(path: str) -> Generator[Image.Image]:
     """An image file whose header is read and bounded; its faults, then and later, as ours."""
     try:
         with Image.open(path, formats=FORMATS) as file:
