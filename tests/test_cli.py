@@ -159,7 +159,7 @@ def test_help(command: str) -> None:
 
 def test_a_reader_that_goes_away() -> None:
     done = subprocess.run(
-        f"{ARCHC} params vgg_d | head -1", shell=True, capture_output=True, text=True, check=False
+        f"'{ARCHC}' params vgg_d | head -1", shell=True, capture_output=True, text=True, check=False
     )
     assert done.stdout.startswith("VGG-D")
     assert done.stderr == ""
