@@ -1,0 +1,88 @@
+"""Branches: what they are, and why they cannot be joined."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from archc import syntax
+from archc.diagnostics import Label
+from archc.elaborate.structures import word_of
+from archc.errors.shapes import BranchesDiffer
+from archc.ir import Node
+from archc.ops.base import Shape, pair, written
+from archc.ops.conv import Conv
+from archc.ops.merge import Mul
+from archc.ops.pool import Pool
+from archc.source import Span
+
+
+def items_span(branch: syntax.Branch) -> Span:
+    """A branch without its '|'."""
+    return branch.items[0].span.to(branch.items[-1].span)
+
+
+def is_skip(branch: syntax.Branch) -> bool:
+    """Whether a branch is `skip`: what arrives, unchanged."""
+    item = branch.items[0] if len(branch.items) == 1 else None
+    bare = item is not None and not item.args and item.body is None and item.label is None
+    return item is not None and bare and word_of(item) == "skip"
+
+
+def branches_differ(
+    fault: BranchesDiffer,
+    item: syntax.Item,
+    shapes: Sequence[Shape],
+    starts: Sequence[int],
+    nodes: Sequence[Node],
+) -> BranchesDiffer:
+    """The same fault, pointing at the branch that is unlike the most."""
+    branches = item.body.branches if isinstance(item.body, syntax.Branches) else ()
+    sizes = [shape[1:] for shape in shapes]
+    if fault.op == Mul.word and set(sizes) != {(1, 1)}:
+        # A C x 1 x 1 branch goes with any size.
+        large = next(size for size in sizes if size != (1, 1))
+        sizes = [large if size == (1, 1) else size for size in sizes]
+    usual = max(sizes, key=sizes.count)
+    odd = next((i for i, size in enumerate(sizes) if size != usual), None)
+    if odd is None:
+        return _channels_differ(fault, branches, shapes)
+    other = sizes.index(usual)
+    fix = ""
+    end = starts[odd + 1] if odd + 1 < len(starts) else len(nodes)
+    shrinking = [
+        node for node in nodes[starts[odd] : end] if node.each[1:] != nodes[node.inputs[0]].each[1:]
+    ]
+    if len(shrinking) == 1 and isinstance(shrinking[0].op, Conv | Pool):
+        op = shrinking[0].op
+        kernel = pair(op.kernel)
+        before = nodes[shrinking[0].inputs[0]].each[1:]
+        if before == usual and kernel[0] % 2 and kernel[1] % 2:
+            size = kernel[0] if kernel[0] == kernel[1] else written(kernel)
+            out = f", {op.out}" if isinstance(op, Conv) else ""
+            fix = f"{op.word}({size}, 1{out}, pad=same) keeps {written(usual)}"
+    label = Label(items_span(branches[other]), f"this branch is {written(usual)}")
+    return replace(
+        fault, shape=shapes[odd], branches=(label,), fix=fix, span=items_span(branches[odd])
+    )
+
+
+def _channels_differ(
+    fault: BranchesDiffer, branches: Sequence[syntax.Branch], shapes: Sequence[Shape]
+) -> BranchesDiffer:
+    """The same fault where only the numbers of channels are unlike."""
+    widths = [shape[0] for shape in shapes]
+    usual = max(widths, key=widths.count)
+    odd = next(i for i, width in enumerate(widths) if width != usual)
+    other = widths.index(usual)
+    label = Label(items_span(branches[other]), f"this branch has {usual} channels")
+    where = "in its place" if is_skip(branches[odd]) else "at the end of this branch"
+    fix = f"conv(1, 1, {usual}) {where} gives {usual} channels"
+    return replace(
+        fault,
+        shape=shapes[odd],
+        channels=True,
+        branches=(label,),
+        fix=fix,
+        span=items_span(branches[odd]),
+    )

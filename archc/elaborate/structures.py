@@ -1,0 +1,38 @@
+"""The words of a chain that are no ops: what holds other items, and what is kept for later."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from archc import syntax
+from archc.form import Form
+from archc.ops.base import Op
+from archc.ops.merge import Add, Concat, Mul
+
+
+class Towers(Form):
+    """`towers(n) { ... }`: n copies with weights of their own, side by side (AlexNet, Fig. 2)."""
+
+    word: ClassVar[str] = "towers"
+    n: Annotated[int, Field(ge=2, le=1024)]
+
+
+class Aux(Form):
+    """`aux(weight) { ... }`: a side branch with a loss of its own (GoogLeNet, Section 5)."""
+
+    word: ClassVar[str] = "aux"
+    weight: Annotated[float, Field(gt=0)]
+
+
+MERGES: dict[str, type[Op]] = {"concat": Concat, "add": Add, "mul": Mul, "split": Concat}
+"""What joins branches, and the op that joins them; `split` hands each branch its share."""
+
+STRUCTURES = ("input", *MERGES, "towers", "aux", "skip", "from")
+NOT_YET = frozenset({"repeat", "if", "else", "as", "defaults", "after", "import"})
+
+
+def word_of(item: syntax.Item) -> str:
+    """The word that an item begins with: ops are the same in capitals."""
+    return item.name.text.lower() if item.name is not None else ""
