@@ -59,7 +59,9 @@ def run(arguments: argparse.Namespace) -> int:
             continue
         claims = len(graph.net.expects)
         said = "1 claim holds" if claims == 1 else f"{claims} claims hold"
-        print(f"{graph.source.name}: {graph.name}, {len(graph.nodes) - 1} layers; {said}")
+        layers = len(graph.nodes) - 1
+        many = "1 layer" if layers == 1 else f"{layers} layers"
+        print(f"{graph.source.name}: {graph.name}, {many}; {said}")
     if arguments.json:
         print(json.dumps(faults, indent=2))
     return status

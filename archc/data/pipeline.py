@@ -10,8 +10,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from archc.data.faults import DoesNotFitError
 from archc.data.pixels import Pixels
-from archc.data.transforms import DoesNotFitError, Given, LearningTransform, Transform, Where
+from archc.data.transforms import Given, LearningTransform, Transform, Where
 from archc.diagnostics import fail
 from archc.errors.data import TransformDoesNotFit
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from archc.data.transforms import DoesNotFitError
+from archc.data.faults import DoesNotFitError
 
 Pixels = NDArray[np.float32]
 

@@ -41,10 +41,6 @@ Size = Side | tuple[Side, Side]
 Positive = Annotated[float, Field(gt=0)]
 
 
-class DoesNotFitError(Exception):
-    """An image that a transform cannot take; the text says why. Pipelines add the file."""
-
-
 @dataclass(frozen=True)
 class Given:
     """What a transform is given besides the image."""

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from archc.data.faults import DoesNotFitError
 from archc.data.pixels import ten_crop
 from archc.data.transforms import (
     TRANSFORMS,
     CenterCrop,
-    DoesNotFitError,
     Flip,
     Given,
     Normalize,
