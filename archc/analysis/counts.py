@@ -13,8 +13,8 @@ from archc.ops.base import elements
 class Counts:
     """Exact totals for one image.
 
-    params: weights and biases. macs: multiply-adds of conv and fc, the figure papers quote.
-    flops: two a multiply-add plus everything else. neurons: outputs of conv and fc layers.
+    params: weights and biases. macs: multiply-adds of weight layers, as papers quote them.
+    flops: two a multiply-add plus everything else. neurons: outputs of weight layers.
     """
 
     params: int = 0

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
 
 from archc.ir import Graph
 from archc.ops.base import Pair
 
 
 def depth(graph: Graph) -> int:
-    """The longest path from the input to the output, counted in conv and fc layers.
+    """The longest path from the input to the output, counted in weight layers.
 
     Aux heads are no part of it, since nothing of the output depends on them.
     """
@@ -21,20 +23,63 @@ def depth(graph: Graph) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
-    """The part of the input that an element sees, and the step between neighbours' parts.
+class Extent:
+    """What an element sees of the input along one axis, in pixels.
 
-    Both in input pixels, `(height, width)`; what reaches over the edge into padding counts.
+    Up to the first deconv that is `1 + beyond`, the sum of what each window adds. A deconv halves
+    the step between neighbours (or divides it by more), but makes no new pixels: places of a
+    window that lie between two of its inputs see nothing. So from there on `settled` is what
+    one of those inputs sees, `grid` the step between them, and of `beyond`, what later windows
+    add, only whole steps count. That is what the luckiest output sees; where a stride follows a
+    deconv and leaves that one out, it is an upper bound.
     """
 
-    size: Pair = (1, 1)
-    step: Pair = (1, 1)
+    settled: int = 1
+    grid: int = 1
+    beyond: Fraction = Fraction(0)
+    step: Fraction = Fraction(1)
+
+    @property
+    def size(self) -> int:
+        return self.settled + self.beyond // self.grid * self.grid
+
+    def after(self, kernel: int, stride: int, up: int) -> Extent:
+        """After a window over the grid that is `up` times as fine."""
+        start = self
+        # A grid within the last one (the next deconv of a U-Net) rounds down to the same pixels
+        # in one go: floor(floor(a/m + b)/n) = floor((a/m + b)/n). A coarser one begins anew.
+        if up > 1 and self.step % self.grid == 0:
+            start = Extent(self.size, int(self.step), Fraction(0), self.step)
+        fine = start.step / up
+        return replace(start, beyond=start.beyond + (kernel - 1) * fine, step=fine * stride)
+
+
+def joined(branches: Sequence[Extent]) -> Extent:
+    """The largest of branches: of the one that reaches farthest, and no less than any sees."""
+    farthest = max(branches, key=lambda branch: branch.settled + branch.beyond)
+    missing = max(branch.size for branch in branches) - farthest.size
+    step = max(branch.step for branch in branches)
+    return replace(farthest, settled=farthest.settled + missing, step=step)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """The part of the input that an element sees; what reaches over the edge counts."""
+
+    height: Extent = Extent()
+    width: Extent = Extent()
+
+    @property
+    def size(self) -> Pair:
+        """Height and width in input pixels."""
+        return self.height.size, self.width.size
 
 
 def receptive_fields(graph: Graph) -> list[Field]:
     """A field a node: the largest over branches.
 
-    size' = size + (kernel - 1) * step;  step' = step * stride.
+    size' = size + (kernel - 1) * step / up;  step' = step * stride / up. `up` is the stride of
+    a deconv, else 1; `Extent` says how sizes stay whole.
     """
     fields: list[Field] = []
     for node in graph.nodes:
@@ -43,11 +88,8 @@ def receptive_fields(graph: Graph) -> list[Field]:
             continue
         above = [fields[i] for i in node.inputs]
         reach = node.op.reach(graph.each_inputs(node))
-        size, step = [0, 0], [0, 0]
-        for axis in (0, 1):
-            widest = max(field.step[axis] for field in above)
-            largest = max(field.size[axis] for field in above)
-            size[axis] = largest + (reach.kernel[axis] - 1) * widest
-            step[axis] = widest * reach.stride[axis]
-        fields.append(Field((size[0], size[1]), (step[0], step[1])))
+        axes = list(zip(reach.kernel, reach.stride, reach.up, strict=True))
+        height = joined([field.height for field in above]).after(*axes[0])
+        width = joined([field.width for field in above]).after(*axes[1])
+        fields.append(Field(height, width))
     return fields

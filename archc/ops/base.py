@@ -33,6 +33,11 @@ Padding = Annotated[
     Literal["same"] | NotNegative | tuple[NotNegative, NotNegative],
     Field(description="a whole number, a pair such as 0x3, or same"),
 ]
+NUMBER_OR_PAIR = "a whole number, or a pair such as 0x3"
+Margin = Annotated[
+    NotNegative | tuple[NotNegative, NotNegative],
+    Field(description=NUMBER_OR_PAIR),
+]
 
 
 class OpError(Exception):
@@ -46,9 +51,10 @@ class OpError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """A parameter array of a layer in the canonical layout: OIHW for conv, (out, in) for fc.
+    """A parameter array of a layer in the canonical layout.
 
-    `fan_in` and `fan_out` are the connections to and from a unit, for initialisers.
+    OIHW for conv, IOHW for deconv, (out, in) for fc. `fan_in` and `fan_out` are the connections
+    to and from a unit, for initialisers.
     """
 
     role: Literal["weight", "bias", "scale", "mean", "variance"]
@@ -66,10 +72,15 @@ class Weight:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """The window an output element sees in its input, and the step between neighbours."""
+    """The window an output element sees in its input, and the step between neighbours.
+
+    `up` is how many output elements stand where one of the input does. The window is one over
+    that finer grid, which has inputs at every `up`-th place and nothing between them.
+    """
 
     kernel: Pair = (1, 1)
     stride: Pair = (1, 1)
+    up: Pair = (1, 1)
 
 
 class Op(Form, ABC):
@@ -101,7 +112,7 @@ class Op(Form, ABC):
 
     @abstractmethod
     def macs(self, inputs: Sequence[Shape]) -> int:
-        """Multiply-adds for one image: those of conv and fc, the figure papers quote."""
+        """Multiply-adds for one image: those of the weight layers, as papers quote."""
 
     @abstractmethod
     def other_flops(self, inputs: Sequence[Shape]) -> int:
