@@ -118,6 +118,60 @@ class PadTooLarge(Diagnostic):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SameInDeconv(Diagnostic):
+    """`pad=same` keeps the size of a map; a `deconv` is there to change it. A map as many times as
+    large as the stride says takes a padding of (kernel - stride) / 2."""
+
+    code: ClassVar[str] = "E0208"
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+
+    def message(self) -> str:
+        return "deconv has no pad=same: its padding is a number"
+
+    def help(self) -> str:
+        axes = list(zip(self.kernel, self.stride, strict=True))
+        if any(k < s or (k - s) % 2 for k, s in axes):
+            return "pad=0 leaves (in - 1) * stride + kernel"
+        pad = tuple((k - s) // 2 for k, s in axes)
+        times = _short(self.stride)
+        effect = "keeps the size" if times == "1" else f"makes the map {times} times as large"
+        return f"pad={_short((pad[0], pad[1]))} {effect}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CutAway(Diagnostic):
+    """`crop` cuts its margin, and `deconv` its padding, off each side of a map: twice as much in
+    all. At least one row and one column have to be left."""
+
+    code: ClassVar[str] = "E0207"
+    field: str
+    off: tuple[int, int]
+    map: tuple[int, int]
+
+    def message(self) -> str:
+        size = f"{self.map[0]}x{self.map[1]}"
+        return f"cutting {_short(self.off)} off each side of a {size} map leaves nothing"
+
+    def notes(self) -> Sequence[str]:
+        if self.field != "pad":
+            return []
+        return ["before its padding is cut off, a deconv's map is (in - 1) * stride + kernel"]
+
+    def help(self) -> str:
+        height, width = (min(off, (n - 1) // 2) for off, n in zip(self.off, self.map, strict=True))
+        if self.off[0] == self.off[1]:
+            # One number was written, so one number helps.
+            height = width = min(height, width)
+        return f"{self.field}={_short((height, width))} at most"
+
+
+def _short(off: tuple[int, int]) -> str:
+    """`4`, or `1x7` where height and width differ."""
+    return f"{off[0]}" if off[0] == off[1] else f"{off[0]}x{off[1]}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class TooLarge(Diagnostic):
     """The net, one of its maps, or what its blocks expand to is beyond what archc works out. A few
     lines of blocks that call blocks can mean more layers than there are atoms."""

@@ -15,7 +15,8 @@ from archc.ops.activation import (
     Tanh,
 )
 from archc.ops.base import Op
-from archc.ops.conv import Conv
+from archc.ops.conv import Conv, Deconv
+from archc.ops.crop import Crop
 from archc.ops.dropout import Dropout, DropPath
 from archc.ops.linear import Fc
 from archc.ops.merge import Add, Concat, Mul, Part, Shuffle, Tile
@@ -24,10 +25,12 @@ from archc.ops.pool import AvgPool, GlobalAvgPool, MaxPool
 
 _LIBRARY: tuple[type[Op], ...] = (
     Conv,
+    Deconv,
     Fc,
     MaxPool,
     AvgPool,
     GlobalAvgPool,
+    Crop,
     Lrn,
     Bn,
     LayerNorm,

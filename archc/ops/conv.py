@@ -1,12 +1,15 @@
-"""Convolution."""
+"""Convolution, and transposed convolution."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from archc.errors.shapes import GroupsDoNotDivide
+from pydantic import Field
+
+from archc.errors.shapes import GroupsDoNotDivide, SameInDeconv
 from archc.ops.base import (
+    NUMBER_OR_PAIR,
     Count,
     Op,
     OpError,
@@ -17,9 +20,18 @@ from archc.ops.base import (
     Size,
     Weight,
     divided,
+    elements,
     pair,
 )
-from archc.ops.window import padding, size_arithmetic, slide
+from archc.ops.window import by_axis, cut, padding, size_arithmetic, slide
+
+
+def _check_groups(arriving: Shape, out: int, groups: int) -> None:
+    """Raise `OpError` where groups do not divide the channels on both sides."""
+    divided(arriving, groups)
+    if out % groups:
+        fault = GroupsDoNotDivide(groups=groups, channels=out, which="leave")
+        raise OpError(fault, "groups")
 
 
 class Conv(Op):
@@ -44,10 +56,7 @@ class Conv(Op):
 
     def shape(self, inputs: Sequence[Shape]) -> Shape:
         _, h, w = inputs[0]
-        divided(inputs[0], self.groups)
-        if self.out % self.groups:
-            fault = GroupsDoNotDivide(groups=self.groups, channels=self.out, which="leave")
-            raise OpError(fault, "groups")
+        _check_groups(inputs[0], self.out, self.groups)
         return (self.out, *slide((h, w), pair(self.kernel), pair(self.stride), self.padding()))
 
     def weights(self, inputs: Sequence[Shape]) -> Mapping[str, Weight]:
@@ -92,3 +101,84 @@ class Conv(Op):
 
     def side_by_side(self, towers: int, *, shared: bool) -> Mapping[str, int]:
         return {"out": towers} if shared else {"out": towers, "groups": towers}
+
+
+class Deconv(Op):
+    """A transposed convolution, or up-convolution: each input element paints a kernel.
+
+    Input (i, j) adds itself times the kernel to the output from (i stride, j stride) on; then
+    pad is cut off each side: out = (in - 1) stride - 2 pad + kernel; weights (in, out/groups,
+    kh, kw), as in PyTorch (Zeiler et al. 2010; Long et al. 2015, Section 3.3; Ronneberger et
+    al. 2015, Section 2).
+    """
+
+    word: ClassVar[str] = "deconv"
+    channels: ClassVar[str] = "out"
+    counted: ClassVar[bool] = True
+
+    kernel: Size
+    stride: Size
+    out: Count
+    # `same` is known, so that who writes it is told which number it would be.
+    pad: Annotated[Padding, Field(description=NUMBER_OR_PAIR)] = 0
+    groups: Count = 1
+    bias: bool = True
+
+    def padding(self) -> Pair:
+        if self.pad == "same":
+            raise OpError(SameInDeconv(kernel=pair(self.kernel), stride=pair(self.stride)), "pad")
+        return pair(self.pad)
+
+    def shape(self, inputs: Sequence[Shape]) -> Shape:
+        _, h, w = inputs[0]
+        _check_groups(inputs[0], self.out, self.groups)
+        kernel, stride = pair(self.kernel), pair(self.stride)
+        painted = (h - 1) * stride[0] + kernel[0], (w - 1) * stride[1] + kernel[1]
+        return (self.out, *cut(painted, self.padding(), "pad"))
+
+    def weights(self, inputs: Sequence[Shape]) -> Mapping[str, Weight]:
+        """The fans are the channels of a group times the whole kernel, as conv's.
+
+        With a stride an output element meets only about 1 / stride^2 of the kernel's places;
+        which ones depends on where it is, so initialisers are told of all.
+        """
+        c, (kh, kw) = inputs[0][0], pair(self.kernel)
+        each = self.out // self.groups
+        fan_in, fan_out = c // self.groups * kh * kw, each * kh * kw
+        weights = {"weight": Weight("weight", (c, each, kh, kw), fan_in, fan_out)}
+        if self.bias:
+            weights["bias"] = Weight("bias", (self.out,), fan_in, fan_out)
+        return weights
+
+    def macs(self, inputs: Sequence[Shape]) -> int:
+        """A kernel for each input element, with the places that the padding cuts off."""
+        kh, kw = pair(self.kernel)
+        return elements(inputs[0]) * (self.out // self.groups) * kh * kw
+
+    def other_flops(self, inputs: Sequence[Shape]) -> int:
+        """An addition an output for the bias."""
+        return elements(self.shape(inputs)) if self.bias else 0
+
+    def arithmetic(self, inputs: Sequence[Shape]) -> Sequence[str]:
+        c, h, w = inputs[0]
+        kh, kw = pair(self.kernel)
+        window = f"{kh}*{kw}*{self.out // self.groups}"
+        bias = f" + {self.out}" if self.bias else ""
+        params = sum(weight.count for weight in self.weights(inputs).values())
+        axes = zip((h, w), pair(self.stride), self.padding(), (kh, kw), strict=True)
+        sizes = [f"({n} - 1)*{s} - 2*{p} + {k}" for n, s, p, k in axes]
+        return [
+            *by_axis(self.shape(inputs)[1:], sizes),
+            f"{c}*{window}{bias} = {params:,} params",
+            f"{h}*{w}*{c}*{window} = {self.macs(inputs):,} MACs",
+        ]
+
+    def reach(self, inputs: Sequence[Shape]) -> Reach:
+        return Reach(pair(self.kernel), up=pair(self.stride))
+
+    def takes_whole(self) -> bool:
+        """Never: towers stack weights by input channel, so each tower needs channels of its own."""
+        return False
+
+    def side_by_side(self, towers: int, *, shared: bool) -> Mapping[str, int]:
+        return {"out": towers, "groups": towers}

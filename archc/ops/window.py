@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
-from archc.errors.shapes import EvenSame, PadTooLarge, WindowTooLarge
+from archc.errors.shapes import CutAway, EvenSame, PadTooLarge, WindowTooLarge
 from archc.ops.base import OpError, Pair, pair
 
 
@@ -32,17 +33,21 @@ def positions(size: int, kernel: int, stride: int, pad: int, *, up: bool) -> int
 
 def size_arithmetic(size: Pair, kernel: Pair, stride: Pair, pad: Pair, *, up: bool) -> list[str]:
     """The size of each axis with its numbers; one line where both are alike."""
-    axes = list(zip(("height", "width"), size, kernel, stride, pad, strict=True))
-    alike = axes[0][1:] == axes[1][1:]
-    lines: list[str] = []
-    for axis, n, k, s, p in axes[:1] if alike else axes:
-        out = positions(n, k, s, p, up=up)
-        rounded = "ceil" if up else "floor"
-        text = f"{out} = {rounded}(({n} + 2*{p} - {k})/{s}) + 1"
-        if up and out != positions_unbounded(n, k, s, p):
-            text += " - 1, the last window beginning beyond the input and its padding"
-        lines.append(text if alike else f"{axis} {text}")
-    return lines
+    outs: list[int] = []
+    formulas: list[str] = []
+    rounded = "ceil" if up else "floor"
+    for n, k, s, p in zip(size, kernel, stride, pad, strict=True):
+        outs.append(positions(n, k, s, p, up=up))
+        formulas.append(f"{rounded}(({n} + 2*{p} - {k})/{s}) + 1")
+        if up and outs[-1] != positions_unbounded(n, k, s, p):
+            formulas[-1] += " - 1, the last window beginning beyond the input and its padding"
+    return by_axis(outs, formulas)
+
+
+def by_axis(sizes: Sequence[int], formulas: Sequence[str]) -> list[str]:
+    """`56 = 64 - 2*4`: height and width with their formulas, one line where both are alike."""
+    height, width = (f"{n} = {text}" for n, text in zip(sizes, formulas, strict=True))
+    return [height] if height == width else [f"height {height}", f"width {width}"]
 
 
 def positions_unbounded(size: int, kernel: int, stride: int, pad: int) -> int:
@@ -57,6 +62,14 @@ def slide(size: Pair, kernel: Pair, stride: Pair, pad: Pair, *, up: bool = False
     if height < 1 or width < 1:
         padded = (size[0] + 2 * pad[0], size[1] + 2 * pad[1])
         raise OpError(WindowTooLarge(kernel=kernel, map=size, padded=padded), "kernel")
+    return height, width
+
+
+def cut(size: Pair, off: Pair, field: str) -> Pair:
+    """The size left when so much is cut off each side. Raises `OpError` where nothing is left."""
+    height, width = size[0] - 2 * off[0], size[1] - 2 * off[1]
+    if height < 1 or width < 1:
+        raise OpError(CutAway(field=field, off=off, map=size), field)
     return height, width
 
 

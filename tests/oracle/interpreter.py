@@ -24,7 +24,8 @@ from archc.ops.activation import (
     Softmax,
     Tanh,
 )
-from archc.ops.conv import Conv
+from archc.ops.conv import Conv, Deconv
+from archc.ops.crop import Crop
 from archc.ops.dropout import Dropout, DropPath
 from archc.ops.linear import Fc
 from archc.ops.merge import Add, Concat, Mul, Part, Shuffle, Tile
@@ -32,6 +33,7 @@ from archc.ops.norm import Bn, LayerNorm, LayerScale, Lrn
 from archc.ops.pool import AvgPool, GlobalAvgPool, MaxPool
 
 from . import layers
+from .up import crop, deconv
 
 Array = np.ndarray
 Weights = Mapping[str, Array]
@@ -96,6 +98,11 @@ def _op(node: Node, weights: Weights, inputs: list[Array]) -> Array:
             pad = _pad(op.pad, kernel)
             bias = weights.get("bias")
             return layers.conv(x, weights["weight"], bias, _pair(op.stride), pad, op.groups)
+        case Deconv() as op:
+            bias, pad = weights.get("bias"), _pair(op.pad)
+            return deconv(x, weights["weight"], bias, _pair(op.stride), pad, op.groups)
+        case Crop() as op:
+            return crop(x, _pair(op.margin))
         case Fc() as op:
             flat = x.reshape(len(x), -1)
             parts = np.split(flat, op.groups, axis=1)

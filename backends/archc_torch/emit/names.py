@@ -36,8 +36,8 @@ METHODS = frozenset({"predict", "reset_parameters"})
 GLOBALS = frozenset(
     """
     F Tensor nn torch math Sequence self super range tuple print
-    lrn tower_lrn tower_cat tower_softmax tower_part tower_tile shuffle drop_path glorot_
-    GroupedLinear ChannelNorm LayerScale LOSS_WEIGHTS
+    lrn tower_lrn tower_cat tower_softmax tower_part tower_tile shuffle crop drop_path
+    glorot_ he_up_ GroupedLinear ChannelNorm LayerScale LOSS_WEIGHTS
     """.split()
 )
 """What a local variable or class must not hide."""

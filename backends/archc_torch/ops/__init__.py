@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archc.emit.outline import Layer
-from archc_torch.ops import activation, conv, dropout, linear, merge, norm, pool
+from archc_torch.ops import activation, conv, crop, dropout, linear, merge, norm, pool
 from archc_torch.ops.base import EMITTERS, Written
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Written",
     "activation",
     "conv",
+    "crop",
     "dropout",
     "linear",
     "merge",

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from archc.emit.outline import Layer
 from archc.emit.python import Call, Text, Tree, literal
 from archc.ops.base import Op, Pair, pair
-from archc.ops.conv import Conv
+from archc.ops.conv import Conv, Deconv
 from archc.ops.pool import Pool
 
 Function = Callable[[Sequence[Tree]], Tree]
@@ -77,7 +77,7 @@ def sized(layer: Layer, field: str) -> Text:
     return size(pair(getattr(layer.op, field)))
 
 
-def window(layer: Layer, op: Conv | Pool, *, stride: Pair) -> list[tuple[str, Tree]]:
+def window(layer: Layer, op: Conv | Deconv | Pool, *, stride: Pair) -> list[tuple[str, Tree]]:
     """`stride` and `padding` as keywords, left out where they are PyTorch's defaults.
 
     `stride` is what PyTorch takes where it is not said.
@@ -94,7 +94,7 @@ def window(layer: Layer, op: Conv | Pool, *, stride: Pair) -> list[tuple[str, Tr
     return named
 
 
-def _same(layer: Layer, op: Conv | Pool) -> Text:
+def _same(layer: Layer, op: Conv | Deconv | Pool) -> Text:
     """(k - 1) / 2 for a kernel that is a parameter."""
     kernel = layer.fields["kernel"].text
     if isinstance(op.kernel, int):

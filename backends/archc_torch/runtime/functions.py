@@ -71,6 +71,15 @@ def shuffle(x: Tensor, groups: int, towers: int = 1) -> Tensor:
     return x.unflatten(1, (towers, groups, -1)).transpose(2, 3).flatten(1, 3)
 
 
+def crop(x: Tensor, margin: int | tuple[int, int]) -> Tensor:
+    """Cuts a margin off each side: one number, or (height, width).
+
+    (N, C, H, W) -> (N, C, H - 2 * height, W - 2 * width)
+    """
+    top, left = (margin, margin) if isinstance(margin, int) else margin
+    return x[:, :, top : x.shape[2] - top, left : x.shape[3] - left]
+
+
 def drop_path(x: Tensor, p: float, training: bool) -> Tensor:
     """Stochastic depth (Huang et al. 2016): drops samples with probability p.
 
@@ -91,6 +100,15 @@ def glorot_(weight: Tensor, groups: int) -> None:
     fan_out = weight.numel() // weight.shape[1] // groups
     bound = math.sqrt(6 / (fan_in + fan_out))
     nn.init.uniform_(weight, -bound, bound)
+
+
+def he_up_(weight: Tensor, groups: int) -> None:
+    """N(0, sqrt(2 / fan_in)) of a transposed convolution (He et al. 2015, equation 10).
+
+    Its weight is (in, out / groups, kh, kw), so that fan_in is on the first axis.
+    """
+    fan_in = weight.numel() // weight.shape[1] // groups
+    nn.init.normal_(weight, 0.0, math.sqrt(2 / fan_in))
 
 
 class GroupedLinear(nn.Module):
