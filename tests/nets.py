@@ -171,6 +171,31 @@ SMALL: dict[str, Graph] = {
         }
         fc(5) softmax"""
     ),
+    "u-net": net(
+        """input(2x44x12)
+        e1: double(3) maxpool(2, 2) e2: double(4) maxpool(2, 2) double(5)
+        up1: deconv(2, 2, 4) concat { | from(e2) crop(4x0) | skip } double(4)
+        up2: deconv(2, 2, 3, bias=false) concat { | from(e1) crop([16, 0]) | skip } double(4)
+        odd: deconv(3x4, 2x3, 2 * c, pad=1x0, groups=2) relu crop(0x1)
+        deconv(2x5, 3x2, w, pad=1x6) crop(0) conv(1, 1, 2) softmax""",
+        "block double(n) { conv(3, 1, n, pad=0x1) relu conv(3, 1, n, pad=0x1) relu }",
+        params="(c = 4, w = 4)",
+    ),
+    "towers that go up": net(
+        """input(3x7x6)
+        towers(2) {
+          deconv(3, 2, 4) relu  deconv(2x3, 1x2, 6, pad=0x2, groups=2)
+          concat { | crop(1) deconv(3, 1, 2, bias=false) | crop(0) }
+        }
+        towers(3) { crop(2x1) deconv(1, 2, 2) add { | skip | tanh } }
+        deconv(2, 1, 4, groups=2) rise(2) rise(3, s=2)
+        towers(2) { global_avgpool deconv(3, 2, 4) conv(3, 1, 2) fc(4) } fc(3) softmax
+        recipe {
+          init { conv, deconv, fc: normal(0, 0.1), bias 0; conv, deconv: he; rise1, fc2: he }
+          optimizer sgd(0.1) batch 8 epochs 1
+        }""",
+        "block rise(k, s = 1) { deconv(k, s, 2 * k, pad=k // 2) relu crop(1x0) }",
+    ),
     "no weights": net("input(3x6x6) maxpool(2, 2) relu global_avgpool softmax"),
     "a map": net("input(3x6x7) conv(3, 1, 5, pad=same) softmax"),
 }

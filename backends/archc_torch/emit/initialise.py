@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from archc.emit.outline import Layer, Outline, Part
-from archc.emit.python import Items, Text, docstring, literal, number, quoted, statement
-from archc.ops.conv import Conv
+from archc.emit.python import (
+    Call,
+    Items,
+    Text,
+    docstring,
+    layout,
+    literal,
+    number,
+    quoted,
+    statement,
+)
+from archc.ops.conv import Conv, Deconv
 from archc.ops.linear import Fc
 from archc.recipe import (
     ConstantValue,
@@ -33,8 +44,8 @@ def reset_parameters(outline: Outline) -> list[str]:
     rules = list(recipe.init) if recipe is not None else []
     said = "; ".join(_spelled(rule) for rule in rules)
     if not _covers(rules, outline):
-        rules.insert(0, DEFAULT)
-        said = "; ".join(filter(None, [f"{_spelled(DEFAULT)} (archc's default)", said]))
+        rules.insert(0, _default(outline))
+        said = "; ".join(filter(None, [f"{_spelled(rules[0])} (archc's default)", said]))
     lines = ["    def reset_parameters(self) -> None:", *_docstring(said)]
     for rule in rules:
         lines += _RuleWriter(outline, rule).lines()
@@ -83,6 +94,13 @@ def _layers(outline: Outline) -> dict[str, Layer]:
     return found
 
 
+def _default(outline: Outline) -> InitRule:
+    """The default, said of deconv only where there is one: most programs have none."""
+    if not any(isinstance(layer.op, Deconv) for layer in _layers(outline).values()):
+        return DEFAULT
+    return replace(DEFAULT, targets=(Conv.word, Deconv.word, Fc.word))
+
+
 def _covers(rules: Sequence[InitRule], outline: Outline) -> bool:
     """Whether the rules say where every weight and bias starts, by kinds of op."""
     kinds = {layer.op.word for layer in _layers(outline).values()}
@@ -109,7 +127,16 @@ class _RuleWriter:
                 if layer.op.word in kinds or path in names
             ]
             kinds = []
-        return [*self._by_kind(kinds), *self._by_name(names)]
+        if not isinstance(self.rule.weight, He):
+            return [*self._by_kind(kinds), *self._by_name(names)]
+        # The fan-in of a deconv is on another axis of its weight than that of other layers.
+        up = {path for path, layer in self.layers.items() if isinstance(layer.op, Deconv)}
+        return [
+            *self._by_kind([kind for kind in kinds if kind != Deconv.word]),
+            *self._by_kind([kind for kind in kinds if kind == Deconv.word]),
+            *self._by_name([name for name in names if name not in up]),
+            *self._by_name([name for name in names if name in up]),
+        ]
 
     def _paths(self) -> list[str]:
         """The attribute paths of the targets that are layers."""
@@ -130,17 +157,17 @@ class _RuleWriter:
     def _by_kind(self, kinds: Sequence[str]) -> list[str]:
         if not kinds:
             return []
-        modules = self._modules(kinds)
-        test = modules[0] if len(modules) == 1 else f"({', '.join(modules)})"
-        lines = [
-            "        for layer in self.modules():",
-            f"            if isinstance(layer, {test}):",
-        ]
+        modules = [Text(module) for module in self._modules(kinds)]
+        tested = modules[0] if len(modules) == 1 else Items(modules, "()")
+        test = Call("isinstance", [Text("layer"), tested])
+        lines = ["        for layer in self.modules():", *layout(test, 12, "if ", ":")]
         layers = [layer for layer in self.layers.values() if layer.op.word in kinds]
         grouped = any(groups_of(layer) > 1 for layer in layers)
         if isinstance(self.rule.weight, Glorot) and grouped:
             # nn.Linear has no groups.
             lines.append(f'{" " * 16}glorot_(layer.weight, getattr(layer, "groups", 1))')
+        elif isinstance(self.rule.weight, He) and Deconv.word in kinds:
+            lines.append(f"{' ' * 16}he_up_(layer.weight, layer.groups)")
         elif self.rule.weight:
             lines.append(f"                {_fill(self.rule.weight, 'layer.weight')}")
         if self.rule.bias:
@@ -153,6 +180,8 @@ class _RuleWriter:
         for layer in self.layers.values():
             if layer.op.word in kinds and isinstance(layer.op, Conv):
                 found["nn.Conv2d"] = None
+            elif layer.op.word in kinds and isinstance(layer.op, Deconv):
+                found["nn.ConvTranspose2d"] = None
             elif layer.op.word in kinds and isinstance(layer.op, Fc):
                 found["nn.Linear" if layer.op.groups == 1 else "GroupedLinear"] = None
         return list(found)
@@ -172,6 +201,13 @@ class _RuleWriter:
             if self.rule.bias and all(getattr(self.layers[n].op, "bias", False) for n in names):
                 target = 'self.get_parameter(f"{name}.bias")'
                 return [*lines, f"            {_fill(self.rule.bias, target)}"]
+        elif isinstance(self.rule.weight, He) and any(
+            isinstance(self.layers[name].op, Deconv) for name in names
+        ):
+            for name in names:
+                weight = Call("self.get_parameter", [Text(quoted(f"{name}.weight"))])
+                groups = Text(str(groups_of(self.layers[name])))
+                lines += statement("", Call("he_up_", [weight, groups]), 8)
         elif names and self.rule.weight:
             lines += self._each(names, "weight", self.rule.weight)
         biased = [name for name in names if getattr(self.layers[name].op, "bias", False)]
@@ -191,7 +227,7 @@ class _RuleWriter:
 
 
 def _groups(layer: Layer) -> int:
-    return layer.op.groups if isinstance(layer.op, Conv | Fc) else 1
+    return layer.op.groups if isinstance(layer.op, Conv | Deconv | Fc) else 1
 
 
 def groups_of(layer: Layer) -> int:

@@ -18,6 +18,9 @@ from archc_torch.emit.module import ModuleWriter
 from archc_torch.emit.names import GLOBALS, METHODS, MODULE_NAMES
 from archc_torch.runtime import sources
 
+INITIALISERS = ("glorot_", "he_up_")
+"""What `reset_parameters` may call of the runtime."""
+
 
 def emit(graph: Graph) -> Program:
     """The PyTorch program of a graph without towers."""
@@ -26,8 +29,11 @@ def emit(graph: Graph) -> Program:
     writers = [ModuleWriter(made, each, classifies=classifies) for each in made.classes]
     classes = ["\n".join(writer.lines()) for writer in writers]
     helpers = {helper for writer in writers for helper in writer.helpers}
-    if any("glorot_(" in text.replace("xavier", "") for text in classes):
-        helpers.add("glorot_")
+    helpers |= {
+        name
+        for name in INITIALISERS
+        if any(re.search(rf"(?<!\w){name}\(", text) for text in classes)
+    }
     carried = sources(helpers)
     body = [*carried, *classes, *_loss_weights(made), _main(made)]
     code = "\n\n\n".join(body)
