@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -147,6 +148,14 @@ def test_a_wrong_command_line_is_status_2(args: list[str]) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert "usage: archc" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_every_command_has_its_file_and_its_line_in_the_help() -> None:
+    files = {path.stem for path in (ROOT / "archc" / "cli").glob("*.py")}
+    assert set(COMMANDS) == files - {"__init__", "common"}
+    said = archc("--help").stdout
+    for name, summary in COMMANDS.items():
+        assert re.search(rf"^ +{name} +{re.escape(summary)}$", said, re.MULTILINE)
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])

@@ -5,24 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from typing import TYPE_CHECKING
 
-from archc.cli.common import command
 from archc.diagnostics import DiagnosticError, as_json
 
-if TYPE_CHECKING:
-    from archc.cli.common import Commands
 
-
-def add(commands: Commands) -> None:
-    """Declare the subcommand."""
-    parser = command(
-        commands,
-        "check",
-        summary="validate specs and check what they expect",
-        description="Parse each SPEC, infer its shapes, and check every claim (expect) in it.",
-        epilog="examples:\n  archc check specs/*.arch\n  archc check --json net.arch",
-    )
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declare the subcommand's arguments."""
+    parser.description = "Parse each SPEC, infer its shapes, and check every claim (expect) in it."
+    parser.epilog = "examples:\n  archc check specs/*.arch\n  archc check --json net.arch"
     parser.add_argument(
         "specs",
         metavar="SPEC",

@@ -3,26 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
 from archc.diagnostics import printable
-
-if TYPE_CHECKING:
-    # Subparsers have no public class.
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # pyright: ignore[reportPrivateUsage]
-
-
-def command(
-    commands: Commands, name: str, *, summary: str, description: str, epilog: str
-) -> argparse.ArgumentParser:
-    """A subcommand whose help keeps its lines."""
-    return commands.add_parser(
-        name,
-        help=summary,
-        description=description,
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
 
 
 def add_spec(parser: argparse.ArgumentParser) -> None:

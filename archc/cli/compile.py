@@ -5,13 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from archc.cli.common import add_spec, command, settings
+from archc.cli.common import add_spec, settings
 from archc.diagnostics import fail
-
-if TYPE_CHECKING:
-    from archc.cli.common import Commands
 
 _EPILOG = """\
 The program imports nothing but its framework. Run it to see its output's shape and count.
@@ -22,15 +18,10 @@ examples:
 """
 
 
-def add(commands: Commands) -> None:
-    """Declare the subcommand."""
-    parser = command(
-        commands,
-        "compile",
-        summary="print a standalone program",
-        description="Compile SPEC to a standalone program of readable code.",
-        epilog=_EPILOG,
-    )
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declare the subcommand's arguments."""
+    parser.description = "Compile SPEC to a standalone program of readable code."
+    parser.epilog = _EPILOG
     add_spec(parser)
     parser.add_argument(
         "--backend", metavar="NAME", required=True, help="the framework to write for: torch"

@@ -5,27 +5,16 @@ from __future__ import annotations
 import argparse
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from archc.cli.common import command
-
-if TYPE_CHECKING:
-    from archc.cli.common import Commands
 
 _HERE = Path(__file__).resolve().parent.parent
 # Installed, the page lies in the package; in a checkout, beside it.
 PAGES = (_HERE / "docs" / "errors.md", _HERE.parent / "docs" / "errors.md")
 
 
-def add(commands: Commands) -> None:
-    """Declare the subcommand."""
-    parser = command(
-        commands,
-        "explain",
-        summary="explain an error by its code",
-        description="Print what an error means, with an example: its entry in docs/errors.md.",
-        epilog="example:\n  archc explain E0203",
-    )
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declare the subcommand's arguments."""
+    parser.description = "Print what an error means, with an example: its entry in docs/errors.md."
+    parser.epilog = "example:\n  archc explain E0203"
     parser.add_argument("code", metavar="CODE", help="the code in brackets, such as E0203")
     parser.set_defaults(run=run)
 

@@ -6,22 +6,14 @@ import argparse
 import inspect
 from typing import TYPE_CHECKING
 
-from archc.cli.common import command
-
 if TYPE_CHECKING:
-    from archc.cli.common import Commands
     from archc.ops.base import Op
 
 
-def add(commands: Commands) -> None:
-    """Declare the subcommand."""
-    parser = command(
-        commands,
-        "ops",
-        summary="list the ops, or explain one",
-        description="List the op library, or print an op's arguments and meaning.",
-        epilog="examples:\n  archc ops\n  archc ops lrn",
-    )
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declare the subcommand's arguments."""
+    parser.description = "List the op library, or print an op's arguments and meaning."
+    parser.epilog = "examples:\n  archc ops\n  archc ops lrn"
     parser.add_argument("name", metavar="NAME", nargs="?", help="the op to explain")
     parser.set_defaults(run=run)
 

@@ -8,11 +8,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archc.cli.common import add_spec, command, not_negative, positive, settings
+from archc.cli.common import add_spec, not_negative, positive, settings
 
 if TYPE_CHECKING:
     from archc.backend import Engine
-    from archc.cli.common import Commands
     from archc.evaluate import Value
 
 _EPILOG = """\
@@ -28,15 +27,10 @@ examples:
 """
 
 
-def add(commands: Commands) -> None:
-    """Declare the subcommand."""
-    parser = command(
-        commands,
-        "train",
-        summary="train a net by its recipe",
-        description="Compile SPEC and train the program by the spec's recipe.",
-        epilog=_EPILOG,
-    )
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Declare the subcommand's arguments."""
+    parser.description = "Compile SPEC and train the program by the spec's recipe."
+    parser.epilog = _EPILOG
     add_spec(parser)
     parser.add_argument(
         "--data", metavar="digits|FOLDER", default="digits", help="what to train on (digits)"

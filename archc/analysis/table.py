@@ -1,0 +1,97 @@
+"""The figures of a net as a terminal shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from archc.analysis.report import Report
+from archc.ops.base import written
+
+
+def as_text(found: Report) -> str:
+    """A row a layer, a row a labelled stage, and totals: what `archc params` prints."""
+    parts = [found.doc or found.net, "", _table(*layer_rows(found))]
+    if found.stages:
+        parts += ["", _table(*stage_rows(found))]
+    return "\n".join([*parts, "", _totals(found)])
+
+
+def layer_rows(found: Report) -> tuple[Sequence[str], list[Sequence[str]]]:
+    """The head and the rows of the table of layers."""
+    rows: list[Sequence[str]] = [("input", "", written(found.input), "", "")]
+    rows += [
+        (
+            layer.name,
+            layer.op,
+            written(layer.output),
+            _number(layer.counts.params),
+            _number(layer.counts.macs),
+        )
+        for layer in found.layers
+    ]
+    return ("layer", "op", "output", "params", "MACs"), rows
+
+
+def stage_rows(found: Report) -> tuple[Sequence[str], list[Sequence[str]]]:
+    """The head and the rows of the table of labelled stages."""
+    rows: list[Sequence[str]] = [
+        (
+            stage.name,
+            written(stage.output),
+            _number(stage.counts.params),
+            _number(stage.counts.macs),
+        )
+        for stage in found.stages
+    ]
+    return ("stage", "output", "params", "MACs"), rows
+
+
+def _totals(found: Report) -> str:
+    height, width = found.receptive_field
+    field = str(height) if height == width else f"{height}x{width}"
+    training = _bytes(found.memory.training)
+    rows = [("params", f"{found.counts.params:,}"), ("MACs", f"{found.counts.macs:,}")]
+    if found.has_heads:
+        rows.insert(1, ("  without aux", f"{found.without_heads.params:,}"))
+        rows.append(("  without aux", f"{found.without_heads.macs:,}"))
+    rows += [
+        ("FLOPs", f"{found.counts.flops:,}"),
+        ("neurons", f"{found.counts.neurons:,}"),
+        ("depth", f"{found.depth} weight layers"),
+        ("receptive field", f"{field} pixels"),
+        ("weights", f"{_bytes(found.memory.weights)} in float32"),
+        (
+            "activations",
+            f"{_bytes(found.memory.inference)} an image at inference, {training} in training",
+        ),
+    ]
+    return "\n".join(f"{name:<16}{value}" for name, value in rows)
+
+
+def _bytes(count: int) -> str:
+    for scale, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if count >= scale:
+            return f"{count / scale:.4g} {unit}"
+    return f"{count} bytes"
+
+
+def _number(count: int) -> str:
+    return f"{count:,}" if count else "-"
+
+
+_FIGURES = ("output", "params", "MACs")
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns as wide as they need to be: names to the left, figures to the right."""
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+
+    def line(row: Sequence[str]) -> str:
+        cells = [
+            cell.rjust(width) if title in _FIGURES else cell.ljust(width)
+            for title, cell, width in zip(head, row, widths, strict=True)
+        ]
+        return "  ".join(cells).rstrip()
+
+    rule = "  ".join("-" * width for width in widths)
+    return "\n".join([line(head), rule, *map(line, rows)])
