@@ -52,6 +52,25 @@ def test_params_json() -> None:
     assert found["layers"][1]["receptive_field"] == 3
 
 
+def test_params_of_a_batch() -> None:
+    args = ("params", "lenet", "--batch", "32", "--precision", "bf16")
+    memory = json.loads(archc(*args, "--json").stdout)["memory"]
+    assert (memory["batch"], memory["precision"]) == (32, "bf16")
+    assert memory["weights"] == 2 * 61_706
+    assert memory["weights_training"] == memory["gradients"] == memory["momentum"] == 4 * 61_706
+    parts = [memory[key] for key in ("weights_training", "gradients", "momentum")]
+    assert memory["training"] == sum(parts) + memory["activations_training"]
+    assert memory["inference"] == memory["weights"] + memory["activations_inference"]
+    one = json.loads(archc("params", "lenet", "--json").stdout)["memory"]
+    assert (one["batch"], one["precision"]) == (1, "fp32")
+    assert memory["activations_training"] == 16 * one["activations_training"]
+    rows = archc(*args).stdout.splitlines()[-7:]
+    assert rows[0].split() == "memory, batch 32, bf16 inference training".split()
+    assert rows[2].split() == "weights 123.4 kB 246.8 kB".split()
+    assert rows[3].split() == "gradients - 246.8 kB".split()
+    assert [row.split()[0] for row in rows[4:]] == ["momentum", "activations", "total"]
+
+
 def test_settings() -> None:
     found = json.loads(archc("params", "vgg_d", "--json", "--set", "classes=10").stdout)
     assert found["output"] == [10, 1, 1]
@@ -139,6 +158,8 @@ def test_an_unknown_backend() -> None:
         ["params"],
         ["compile", "alexnet"],
         ["params", "alexnet", "--set", "classes"],
+        ["params", "lenet", "--batch", "0"],
+        ["params", "lenet", "--precision", "fp16"],
         ["train", "lenet", "--batch", "0"],
         ["train", "lenet", "--epochs", "many"],
     ],

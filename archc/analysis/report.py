@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from archc.analysis.counts import Counts, count, total
-from archc.analysis.memory import Memory, memory
+from archc.analysis.memory import Memory, Precision, memory
 from archc.analysis.paths import depth, receptive_fields
 from archc.ir import Graph
 from archc.ops.base import Pair, Shape
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Layer:
-    """A row of the table."""
+    """A row of the table: a layer, all its towers together.
+
+    `output` is `(C, H, W)`, `receptive_field` `(height, width)` in input pixels; counts are for
+    one image; `line` is where the spec has it.
+    """
 
     name: str
     op: str
     output: Shape
-    counts: Counts
+    params: int
+    macs: int
+    flops: int
+    neurons: int
     receptive_field: Pair
     line: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StageTotal:
-    """A labelled stage: the sums of its layers, the output of its last."""
+    """A labelled stage: the sums of its layers, the output `(C, H, W)` of its last."""
 
     name: str
     output: Shape
-    counts: Counts
+    params: int
+    macs: int
+    flops: int
+    neurons: int
 
 
 @dataclass(frozen=True)
@@ -50,27 +60,27 @@ class Report:
     has_heads: bool
 
 
-def report(graph: Graph) -> Report:
-    """Every figure of a graph."""
+def report(graph: Graph, *, batch: int = 1, precision: Precision = "fp32") -> Report:
+    """Every figure of a graph, its memory for a batch at a precision."""
     counts = [count(graph, node) for node in graph.nodes]
     fields = receptive_fields(graph)
     layers = tuple(
         Layer(
-            node.path,
-            node.op.word,
-            node.output,
-            counts[i],
-            fields[i].size,
-            node.span.line,
+            name=node.path,
+            op=node.op.word,
+            output=node.output,
+            **asdict(counts[i]),
+            receptive_field=fields[i].size,
+            line=node.span.line,
         )
         for i, node in enumerate(graph.nodes)
         if node.op is not None
     )
     stages = tuple(
         StageTotal(
-            stage.name,
-            graph.nodes[stage.last].output,
-            sum(counts[stage.first : stage.last + 1], Counts()),
+            name=stage.name,
+            output=graph.nodes[stage.last].output,
+            **asdict(sum(counts[stage.first : stage.last + 1], Counts())),
         )
         for stage in graph.stages
         if stage.named
@@ -85,7 +95,7 @@ def report(graph: Graph) -> Report:
         without_heads=total(graph, main),
         depth=depth(graph),
         receptive_field=fields[graph.output].size,
-        memory=memory(graph),
+        memory=memory(graph).at(batch=batch, precision=precision),
         layers=layers,
         stages=stages,
         has_heads=bool(graph.heads),
@@ -100,8 +110,9 @@ def field_json(field: Pair) -> int | list[int]:
 def as_json(found: Report) -> dict[str, object]:
     """The report as the object that `archc params --json` prints.
 
-    Counts are for one image; memory is in bytes.
+    Counts are for one image; memory is in bytes, for the batch that it names.
     """
+    inference, training = found.memory.inference, found.memory.training
     return {
         "net": found.net,
         "input": list(found.input),
@@ -114,17 +125,24 @@ def as_json(found: Report) -> dict[str, object]:
         "depth": found.depth,
         "receptive_field": field_json(found.receptive_field),
         "memory": {
-            "weights": found.memory.weights,
-            "activations_inference": found.memory.inference,
-            "activations_training": found.memory.training,
+            "batch": found.memory.batch,
+            "precision": found.memory.precision,
+            "weights": inference.weights,
+            "activations_inference": inference.activations,
+            "inference": inference.total,
+            "weights_training": training.weights,
+            "gradients": training.gradients,
+            "momentum": training.momentum,
+            "activations_training": training.activations,
+            "training": training.total,
         },
         "layers": [
             {
                 "name": layer.name,
                 "op": layer.op,
                 "output": list(layer.output),
-                "params": layer.counts.params,
-                "macs": layer.counts.macs,
+                "params": layer.params,
+                "macs": layer.macs,
                 "receptive_field": field_json(layer.receptive_field),
                 "line": layer.line,
             }

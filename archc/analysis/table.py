@@ -13,7 +13,8 @@ def as_text(found: Report) -> str:
     parts = [found.doc or found.net, "", _table(*layer_rows(found))]
     if found.stages:
         parts += ["", _table(*stage_rows(found))]
-    return "\n".join([*parts, "", _totals(found)])
+    totals = "\n".join(f"{name:<16}{value}" for name, value in total_rows(found))
+    return "\n".join([*parts, "", totals, "", _table(*memory_rows(found))])
 
 
 def layer_rows(found: Report) -> tuple[Sequence[str], list[Sequence[str]]]:
@@ -24,8 +25,8 @@ def layer_rows(found: Report) -> tuple[Sequence[str], list[Sequence[str]]]:
             layer.name,
             layer.op,
             written(layer.output),
-            _number(layer.counts.params),
-            _number(layer.counts.macs),
+            _number(layer.params),
+            _number(layer.macs),
         )
         for layer in found.layers
     ]
@@ -38,48 +39,54 @@ def stage_rows(found: Report) -> tuple[Sequence[str], list[Sequence[str]]]:
         (
             stage.name,
             written(stage.output),
-            _number(stage.counts.params),
-            _number(stage.counts.macs),
+            _number(stage.params),
+            _number(stage.macs),
         )
         for stage in found.stages
     ]
     return ("stage", "output", "params", "MACs"), rows
 
 
-def _totals(found: Report) -> str:
+def total_rows(found: Report) -> list[tuple[str, str]]:
+    """The totals of the net by name, its memory apart."""
     height, width = found.receptive_field
     field = str(height) if height == width else f"{height}x{width}"
-    training = _bytes(found.memory.training)
     rows = [("params", f"{found.counts.params:,}"), ("MACs", f"{found.counts.macs:,}")]
     if found.has_heads:
         rows.insert(1, ("  without aux", f"{found.without_heads.params:,}"))
         rows.append(("  without aux", f"{found.without_heads.macs:,}"))
-    rows += [
+    return [
+        *rows,
         ("FLOPs", f"{found.counts.flops:,}"),
         ("neurons", f"{found.counts.neurons:,}"),
         ("depth", f"{found.depth} weight layers"),
         ("receptive field", f"{field} pixels"),
-        ("weights", f"{_bytes(found.memory.weights)} in float32"),
-        (
-            "activations",
-            f"{_bytes(found.memory.inference)} an image at inference, {training} in training",
-        ),
     ]
-    return "\n".join(f"{name:<16}{value}" for name, value in rows)
+
+
+def memory_rows(found: Report) -> tuple[Sequence[str], list[Sequence[str]]]:
+    """The head and the rows of the table of memory, its total last."""
+    inference, training = found.memory.inference, found.memory.training
+    rows: list[Sequence[str]] = [
+        (name, _bytes(getattr(inference, name)), _bytes(getattr(training, name)))
+        for name in ("weights", "gradients", "momentum", "activations", "total")
+    ]
+    title = f"memory, batch {found.memory.batch}, {found.memory.precision}"
+    return (title, "inference", "training"), rows
 
 
 def _bytes(count: int) -> str:
     for scale, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
         if count >= scale:
             return f"{count / scale:.4g} {unit}"
-    return f"{count} bytes"
+    return f"{count} bytes" if count else "-"
 
 
 def _number(count: int) -> str:
     return f"{count:,}" if count else "-"
 
 
-_FIGURES = ("output", "params", "MACs")
+_FIGURES = ("output", "params", "MACs", "inference", "training")
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from archc import claims, elaborate, parse, syntax
+from archc import claims, elaborate, limits, syntax
+from archc.analysis.report import as_json, report
 from archc.binding import signature
 from archc.cli import main
 from archc.diagnostics import MAX_ERRORS
+from archc.driver import load
 from archc.form import Form
 from archc.ops import OPS
 from archc.recipe import INITIALISERS, OPTIMIZERS, SCHEDULES, TRANSFORMS
@@ -20,6 +22,7 @@ from archc.recipe import INITIALISERS, OPTIMIZERS, SCHEDULES, TRANSFORMS
 from .blocks import PAGES, ROOT
 
 LANGUAGE = (ROOT / "docs" / "language.md").read_text("utf-8")
+PARAMS = (ROOT / "docs" / "params.md").read_text("utf-8")
 TRAINING = (ROOT / "docs" / "training.md").read_text("utf-8")
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 MACHINE = re.compile(r"(?<![\w.])/(?:tmp|home|work|root|opt|usr|mnt)/")
@@ -64,17 +67,17 @@ def test_parts_of_claims(name: str) -> None:
 def test_limits() -> None:
     section = " ".join(LANGUAGE.partition("\n## Limits")[2].split())
     for limit, unit in (
-        (parse.MAX_BYTES, "bytes"),
-        (parse.MAX_WORDS, "words"),
-        (parse.MAX_NAME, "letters"),
-        (parse.MAX_DIGITS, "digits"),
+        (limits.MAX_BYTES, "bytes"),
+        (limits.MAX_WORDS, "words"),
+        (limits.MAX_NAME, "letters"),
+        (limits.MAX_DIGITS, "digits"),
         (elaborate.MAX_NODES, "layers"),
         (MAX_ERRORS, "errors"),
     ):
         assert f"{limit:,} {unit}" in section
-    assert f"brackets nest {parse.MAX_DEPTH} deep, operators too" in section
+    assert f"brackets nest {limits.MAX_DEPTH} deep, operators too" in section
     assert f"{elaborate.MAX_STEPS:,} items" in section
-    assert elaborate.MAX_NESTING == parse.MAX_DEPTH
+    assert elaborate.MAX_NESTING == limits.MAX_DEPTH
     assert elaborate.MAX_ELEMENTS == 2**40
 
 
@@ -110,6 +113,13 @@ def test_keys_of_metrics(run: Path) -> None:
     section = TRAINING.partition("A line of `metrics.jsonl`")[2].partition("With an image")[0]
     row = json.loads((run / "metrics.jsonl").read_text("utf-8"))
     assert row.keys() == set(first_column(section))
+
+
+def test_keys_of_memory() -> None:
+    section = PARAMS.partition("under `memory`")[2]
+    found = as_json(report(load("lenet")))["memory"]
+    assert isinstance(found, dict)
+    assert found.keys() == set(first_column(section))
 
 
 def test_files_of_the_stages() -> None:

@@ -11,7 +11,6 @@ import pytest
 
 from archc.analysis.arithmetic import arithmetic, explained
 from archc.analysis.counts import Counts, count, total
-from archc.analysis.memory import memory
 from archc.analysis.paths import depth, receptive_fields
 from archc.analysis.report import as_json, report
 from archc.ir import Graph
@@ -156,26 +155,6 @@ def test_flops_are_two_a_mac_and_the_rest() -> None:
     found = [count(graph, node).flops for node in graph.nodes[1:]]
     macs = 4 * 4 * 4 * 2 * 9
     assert found == [2 * macs + 64, 64, 16 * 4, 16 * (3 + 2 + 4), 2 * 16 * 5, 15]
-
-
-def test_memory_by_hand() -> None:
-    """Two branches: the input of both lives until the second has read it."""
-    graph = net("input(2x4x4) concat { | conv(1, 1, 3) | conv(3, 1, 1, pad=1) relu } fc(5)")
-    found = memory(graph)
-    # 32 in; 48 and 16 out of the branches, 16 after relu, 64 joined, 5 out.
-    assert found.training == 4 * (32 + 48 + 16 + 16 + 64 + 5)
-    # The most is alive while the branches are joined: 48 + 16 in, 64 out.
-    assert found.inference == 4 * (48 + 16 + 64)
-    assert found.weights == 4 * (2 * 3 + 3 + 2 * 9 + 1 + 64 * 5 + 5)
-
-
-def test_heads_take_no_memory_at_inference() -> None:
-    bare = net("input(2x4x4) conv(1, 1, 3) fc(5) softmax")
-    head = net(
-        "input(2x4x4) conv(1, 1, 3) aux(weight=1) { conv(1, 1, 99) fc(5) softmax } fc(5) softmax"
-    )
-    assert memory(head).inference == memory(bare).inference
-    assert memory(head).training > memory(bare).training
 
 
 @pytest.mark.parametrize("name", SMALL)
