@@ -1,5 +1,59 @@
-"""archc: a compiler for the architecture specs of convolutional nets."""
+"""archc: a compiler for the architecture specs of convolutional nets.
+
+`archc.load("alexnet")` is a net by path or name, `archc.parse(text)` one from a string
+(docs/python.md). What they need is imported when they are first used.
+"""
 
 from __future__ import annotations
 
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from archc.diagnostics import DiagnosticError
+    from archc.net import Layer, Net, load, parse
+
+__all__ = ["DiagnosticError", "Layer", "Net", "__version__", "load", "parse"]
+
 __version__ = "0.1.0"
+
+_HOMES = {
+    "DiagnosticError": "archc.diagnostics",
+    "Layer": "archc.net",
+    "Net": "archc.net",
+    "load": "archc.net",
+}
+"""Where each public name comes from; `parse` is below."""
+
+if not TYPE_CHECKING:  # for a type checker there would be every name
+
+    def __getattr__(name: str) -> object:
+        """A public name, on its first use. Raises `AttributeError` for any other."""
+        if name not in _HOMES:
+            raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+        return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
+
+
+class _Package(ModuleType):
+    """This package, whose attribute `parse` is the function of that name.
+
+    Importing the module `archc.parse`, as every compilation does, would put the module in its
+    place. `from archc.parse import ...` means the module all the same.
+    """
+
+    @property
+    def parse(self) -> Any:
+        return importlib.import_module("archc.net").parse
+
+    @parse.setter
+    def parse(self, value: object) -> None:
+        """What the import system does with a submodule: nothing comes of it."""
+
+
+sys.modules[__name__].__class__ = _Package

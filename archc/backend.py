@@ -83,6 +83,14 @@ class Backend(Protocol):
         """The standalone program of a graph. Deterministic to the byte."""
         ...
 
+    def build(self, program: Program) -> object:
+        """The program loaded and its net built, initialised by the recipe: an object of the
+        framework's own (an `nn.Module` in PyTorch).
+
+        Raises `ImportError` where the framework is not installed.
+        """
+        ...
+
     def engine(
         self, program: Program, graph: Graph, recipe: Recipe, *, device: str, seed: int
     ) -> Engine:

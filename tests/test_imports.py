@@ -35,6 +35,17 @@ def test_no_module_of_archc_loads_a_framework() -> None:
     assert "numpy" in loaded
 
 
+def test_the_package_alone_loads_no_library() -> None:
+    loaded = loaded_after("import archc\narchc.__version__, dir(archc)")
+    assert loaded.isdisjoint(["pydantic", "lark", "numpy", *FRAMEWORKS.split()])
+
+
+def test_a_net_loads_no_framework_before_it_becomes_a_module() -> None:
+    loaded = loaded_after("import archc\nnet = archc.load('lenet')\nnet.source('torch'), str(net)")
+    assert "archc_torch" in loaded
+    assert loaded.isdisjoint([*FRAMEWORKS.split(), "numpy"])
+
+
 def test_emitting_loads_no_framework() -> None:
     loaded = loaded_after(
         "from archc.driver import compile_graph, load\ncompile_graph(load('alexnet'), 'torch')"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from archc.analysis.report import Report
+from archc.diagnostics import printable
 from archc.ops.base import written
 
 
 def as_text(found: Report) -> str:
     """A row a layer, a row a labelled stage, and totals: what `archc params` prints."""
-    parts = [found.doc or found.net, "", _table(*layer_rows(found))]
+    parts = [printable(found.doc or found.net), "", _table(*layer_rows(found))]
     if found.stages:
         parts += ["", _table(*stage_rows(found))]
     totals = "\n".join(f"{name:<16}{value}" for name, value in total_rows(found))
@@ -86,7 +87,8 @@ def _number(count: int) -> str:
     return f"{count:,}" if count else "-"
 
 
-_FIGURES = ("output", "params", "MACs", "inference", "training")
+FIGURES = ("output", "params", "MACs", "inference", "training")
+"""Columns whose cells stand to the right."""
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -95,7 +97,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
     def line(row: Sequence[str]) -> str:
         cells = [
-            cell.rjust(width) if title in _FIGURES else cell.ljust(width)
+            cell.rjust(width) if title in FIGURES else cell.ljust(width)
             for title, cell, width in zip(head, row, widths, strict=True)
         ]
         return "  ".join(cells).rstrip()

@@ -11,17 +11,24 @@ from archc.recipe import Recipe
 from archc_torch.emit.program import emit
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from archc_torch.engine import TorchEngine
 
 
 @dataclass(frozen=True)
 class TorchBackend:
-    """Emits programs without importing torch; only the engine needs it."""
+    """Emits programs without importing torch; only what runs them needs it."""
 
     name: ClassVar[str] = "torch"
 
     def emit(self, graph: Graph) -> Program:
         return emit(graph)
+
+    def build(self, program: Program) -> nn.Module:
+        from archc_torch.module import build
+
+        return build(program)
 
     def engine(
         self, program: Program, graph: Graph, recipe: Recipe, *, device: str, seed: int

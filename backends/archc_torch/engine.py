@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -22,6 +17,7 @@ from archc.errors.recipes import NoRecipe
 from archc.ir import Graph
 from archc.recipe import Recipe
 from archc.trainable import trainable
+from archc_torch.module import build, load_program
 from archc_torch.sgd import PaperSgd
 
 
@@ -38,9 +34,10 @@ class TorchEngine:
         self._keys = program.keys
         self.versions: Mapping[str, str] = {"torch": torch.__version__}
         torch.manual_seed(seed)
-        module = load_program(program)
-        self.model: nn.Module = getattr(module, program.class_name)().to(self._device)
-        self._loss_weights: dict[str, float] = getattr(module, "LOSS_WEIGHTS", {"logits": 1.0})
+        self.model: nn.Module = build(program).to(self._device)
+        self._loss_weights: dict[str, float] = getattr(
+            load_program(program), "LOSS_WEIGHTS", {"logits": 1.0}
+        )
         self._sgd = PaperSgd(
             self.model.named_parameters(),
             lr=recipe.optimizer.lr,
@@ -115,18 +112,3 @@ def find_device(name: str) -> torch.device:
     if wanted not in present:
         fail(NoDevice(name=name, present=tuple(present)))
     return torch.device(wanted)
-
-
-def load_program(program: Program) -> ModuleType:
-    """The program as an imported module, from a file as its user would have it."""
-    name = f"archc_program_{program.class_name}"
-    with tempfile.TemporaryDirectory(prefix="archc-") as folder:
-        path = Path(folder) / "program.py"
-        path.write_text(program.text, "utf-8")
-        spec = importlib.util.spec_from_file_location(name, path)
-        if spec is None or spec.loader is None:
-            raise ImportError(f"{path} cannot be imported")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    return module

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 from archc_torch import backend
-from archc_torch.engine import load_program
+from archc_torch.module import load_program
 
 from archc.backend import Program
 from archc.ir import Graph, Node

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from archc_torch.engine import load_program
+from archc_torch.module import load_program
 from torch.overrides import TorchFunctionMode
 
 from archc.analysis.memory import Precision, memory

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from archc_torch.emit.names import MODULE_NAMES
-from archc_torch.engine import load_program
+from archc_torch.module import load_program
 from archc_torch.ops import EMITTERS
 
 from archc.driver import compile_graph
