@@ -101,6 +101,11 @@ class Backend(Protocol):
         ...
 
 
+def installed() -> tuple[str, ...]:
+    """The names of the backends that are installed."""
+    return tuple(sorted(entry.name for entry in entry_points(group=GROUP)))
+
+
 def backend(name: str) -> Backend:
     """The backend of that name. Raises `DiagnosticError` where there is none."""
     found = {entry.name: entry for entry in entry_points(group=GROUP)}

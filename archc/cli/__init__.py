@@ -21,6 +21,7 @@ COMMANDS = {
     "train": "train a net by its recipe",
     "ops": "list the ops, or explain one",
     "explain": "explain an error by its code",
+    "completion": "print a script that completes command lines",
 }
 """Every subcommand, `archc/cli/NAME.py`, and its line in `archc --help`."""
 
@@ -92,7 +93,7 @@ def make_parser(wanted: Container[str]) -> argparse.ArgumentParser:
     wanted are imported and have their arguments."""
     form = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
-        prog="archc", description=_DESCRIPTION, epilog=_EPILOG, formatter_class=form
+        prog="archc", description=_DESCRIPTION, epilog=_EPILOG, formatter_class=_Help
     )
     parser.add_argument("--version", action="version", version=f"archc {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -101,3 +102,15 @@ def make_parser(wanted: Container[str]) -> argparse.ArgumentParser:
         if name in wanted:
             importlib.import_module(f"archc.cli.{name}").declare(command)
     return parser
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Help whose second column leaves room for the commands.
+
+    argparse reckons that column without the indentation of commands, and would break the line
+    after the longest.
+    """
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog)
+        self._action_max_length = 4 + max(map(len, COMMANDS))

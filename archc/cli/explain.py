@@ -25,9 +25,14 @@ def run(arguments: argparse.Namespace) -> int:
     from archc.errors.text import UnknownCode
 
     code: str = arguments.code.upper()
-    text = next(page for page in PAGES if page.is_file()).read_text("utf-8")
-    entries = dict(re.findall(r"^### (E\d{4}): (.*?)(?=^##|\Z)", text, re.MULTILINE | re.DOTALL))
-    if code not in entries:
-        fail(UnknownCode(name=arguments.code, known=tuple(entries)))
-    print(f"{code}: {entries[code].strip()}")
+    known = entries()
+    if code not in known:
+        fail(UnknownCode(name=arguments.code, known=tuple(known)))
+    print(f"{code}: {known[code].strip()}")
     return 0
+
+
+def entries() -> dict[str, str]:
+    """The entries of the page by their codes."""
+    text = next(page for page in PAGES if page.is_file()).read_text("utf-8")
+    return dict(re.findall(r"^### (E\d{4}): (.*?)(?=^##|\Z)", text, re.MULTILINE | re.DOTALL))
