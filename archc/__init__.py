@@ -7,9 +7,7 @@
 from __future__ import annotations
 
 import importlib
-import sys
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from archc.diagnostics import DiagnosticError
@@ -24,8 +22,9 @@ _HOMES = {
     "Layer": "archc.net",
     "Net": "archc.net",
     "load": "archc.net",
+    "parse": "archc.net",
 }
-"""Where each public name comes from; `parse` is below."""
+"""Where each public name comes from."""
 
 if not TYPE_CHECKING:  # for a type checker there would be every name
 
@@ -38,22 +37,3 @@ if not TYPE_CHECKING:  # for a type checker there would be every name
 
 def __dir__() -> list[str]:
     return list(__all__)
-
-
-class _Package(ModuleType):
-    """This package, whose attribute `parse` is the function of that name.
-
-    Importing the module `archc.parse`, as every compilation does, would put the module in its
-    place. `from archc.parse import ...` means the module all the same.
-    """
-
-    @property
-    def parse(self) -> Any:
-        return importlib.import_module("archc.net").parse
-
-    @parse.setter
-    def parse(self, value: object) -> None:
-        """What the import system does with a submodule: nothing comes of it."""
-
-
-sys.modules[__name__].__class__ = _Package

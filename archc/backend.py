@@ -12,7 +12,7 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Protocol
 
 from archc.diagnostics import fail
-from archc.errors.backends import BackendBroken, UnknownBackend
+from archc.errors import backends as backend_errors
 
 if TYPE_CHECKING:
     import numpy as np
@@ -110,9 +110,9 @@ def backend(name: str) -> Backend:
     """The backend of that name. Raises `DiagnosticError` where there is none."""
     found = {entry.name: entry for entry in entry_points(group=GROUP)}
     if name not in found:
-        fail(UnknownBackend(name=name, known=tuple(sorted(found))))
+        fail(backend_errors.UnknownBackend(name=name, known=tuple(sorted(found))))
     try:
         loaded: Backend = found[name].load()
     except ImportError as error:
-        fail(BackendBroken(name=name, reason=str(error)))
+        fail(backend_errors.BackendBroken(name=name, reason=str(error)))
     return loaded

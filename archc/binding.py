@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Annotated, Any, Generic, Literal, TypeVar, get_args, get_origin
+from functools import cache, lru_cache
+from types import MappingProxyType
+from typing import Annotated, Any, Generic, Literal, TypeVar, cast, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails, PydanticUndefined
@@ -13,19 +14,23 @@ from pydantic_core import ErrorDetails, PydanticUndefined
 from archc import syntax
 from archc.diagnostics import Diagnostic, DiagnosticError
 from archc.errors import names as errors
-from archc.evaluate import Environment, PoisonedError, Value, evaluate, shown
+from archc.evaluate import Callee, Environment, PoisonedError, Value, evaluate, shown
 from archc.form import Form
 from archc.source import Span
+from archc.width import Twofold
 
 F = TypeVar("F", bound=Form)
 
 
 @dataclass(frozen=True)
 class Bound(Generic[F]):
-    """A form, and for each field that was given its expression."""
+    """A form, and for each field that was given its expression and the value of that."""
 
     form: F
     given: Mapping[str, syntax.Arg]
+    values: Mapping[str, Value]
+    own: Collection[str]
+    """The fields that were given where the form stands, not said elsewhere."""
 
     def span(self, field: str | None, whole: Span) -> Span:
         """Where an argument stands, or the whole where it was not given."""
@@ -44,18 +49,30 @@ def signature(form: type[Form]) -> str:
     return f"{form.word}({', '.join(parts)})" if parts else form.word
 
 
-def bind(form: type[F], args: Sequence[syntax.Arg], env: Environment, whole: Span) -> Bound[F]:
-    """The form with these arguments.
+def bind(
+    form: type[F],
+    args: Sequence[syntax.Arg],
+    env: Environment,
+    whole: Span,
+    unsaid: Mapping[str, tuple[syntax.Arg, Environment]] = MappingProxyType({}),
+) -> Bound[F]:
+    """The form with these arguments; for what is not given there, `unsaid` has others.
 
+    Forms of equal arguments are one object: a net of ten thousand layers has few of them.
     Raises `DiagnosticError` with every fault of the arguments, each at its place, and
     `PoisonedError` where nothing is wrong here but an argument depends on a reported fault.
     """
     given, faults = _assign(form, args)
     values: dict[str, Value] = {}
     poisoned = False
-    for field, arg in given.items():
+    every = dict.fromkeys(given, env)
+    own = tuple(given)
+    for field, (arg, its_env) in unsaid.items():
+        if field not in given:
+            given[field], every[field] = arg, its_env
+    for field, its_env in every.items():
         try:
-            values[field] = evaluate(arg.value, env, words(form, field))
+            values[field] = evaluate(given[field].value, its_env, words(form, field))
         except PoisonedError:
             poisoned = True
         except DiagnosticError as error:
@@ -73,12 +90,36 @@ def bind(form: type[F], args: Sequence[syntax.Arg], env: Environment, whole: Spa
         )
     if not faults and not poisoned:
         try:
-            return Bound(form(**values), given)
+            plain = tuple(map(_plain, values.values()))
+            if any(isinstance(value, Callee) for value in plain):
+                made = form(**values)  # no form takes an op: this says so
+            else:
+                made = _made(form, tuple(values), plain, tuple(map(_kind, plain)))
+            return Bound(made, given, values, own)
         except ValidationError as error:
             faults.extend(_bad_arguments(form, error, given, whole))
     if faults:
         raise DiagnosticError(faults)
     raise PoisonedError
+
+
+@lru_cache(maxsize=4096)
+def _made(
+    form: type[F], names: tuple[str, ...], values: tuple[Value, ...], kinds: tuple[object, ...]
+) -> F:
+    """The form with these values. `kinds` are there for the cache: 1 is not true."""
+    return form(**dict(zip(names, values, strict=True)))
+
+
+def _kind(value: Value) -> object:
+    return tuple(map(_kind, value)) if type(value) is tuple else type(value)
+
+
+def _plain(value: Value) -> Value:
+    """A number as the spec writes it, for what is checked against its field's type."""
+    if not isinstance(value, Twofold):
+        return value
+    return int(value) if isinstance(value, int) else float(cast("float", value))
 
 
 def _assign(

@@ -9,16 +9,30 @@ from functools import cached_property
 from typing import Any, Never
 
 from archc import syntax
-from archc.analysis.counts import Counts, count
+from archc.analysis.counts import Counts, count, without_heads
 from archc.analysis.paths import Field, depth, receptive_fields
 from archc.analysis.report import field_json
 from archc.diagnostics import DiagnosticError, Sink, fail
 from archc.errors import claims as errors
-from archc.evaluate import Environment, PoisonedError, Value, evaluate, shown
+from archc.evaluate import FUNCTIONS, Environment, PoisonedError, Value, evaluate, shown
 from archc.ir import Graph
 from archc.source import Span
 
-TOTALS = ("params", "trainable", "macs", "flops", "neurons", "depth", "receptive_field")
+TOTALS = (
+    "params",
+    "trainable",
+    "macs",
+    "flops",
+    "neurons",
+    "depth",
+    "receptive_field",
+    "layers",
+    "input",
+    "output",
+)
+COUNTS = ("params", "macs", "flops", "neurons")
+WITHOUT_AUX = "without_aux"
+"""The part of a net that is all of it but its aux heads: what papers count, at times."""
 PARTS = ("output", "params", "macs", "flops", "neurons", "receptive_field")
 _FUNCTIONS = tuple(f"{name}(LABEL)" for name in PARTS)
 
@@ -152,6 +166,8 @@ class _Quantities(Environment):
 
     def call(self, expr: syntax.Call) -> Value:
         """`receptive_field(conv3)` is `conv3.receptive_field`."""
+        if expr.name.text in FUNCTIONS:
+            return super().call(expr)
         if len(expr.args) != 1 or not isinstance(expr.args[0].value, syntax.Name):
             self._unknown(_said(expr), "a part of this net", _FUNCTIONS, expr.span)
         part = expr.args[0].value
@@ -163,14 +179,20 @@ class _Quantities(Environment):
             return depth(graph)
         if name == "receptive_field":
             return self._field(graph.output)
+        if name == "layers":
+            return sum(node.is_layer for node in graph.nodes)
+        if name in ("input", "output"):
+            return graph.input if name == "input" else graph.shape
         return _of(self._sum(0, len(graph.nodes) - 1), name)
 
     def _unknown(self, name: str, of: str, known: Sequence[str], span: Span) -> Never:
         fail(errors.UnknownQuantity(name=name, of=of, known=tuple(known), span=span))
 
     def _part(self, part: str, part_span: Span, name: str, name_span: Span) -> Value:
+        if part == WITHOUT_AUX and part not in self._ranges and name in COUNTS:
+            return _of(without_heads(self.graph, self._counts), name)
         if part not in self._ranges:
-            self._unknown(part, "this net", tuple(self._ranges), part_span)
+            self._unknown(part, "this net", (*self._ranges, WITHOUT_AUX), part_span)
         if name not in PARTS:
             self._unknown(name, f"a part such as {part}", PARTS, name_span)
         first, last = self._ranges[part]

@@ -37,6 +37,8 @@ class Frame:
     span: Span
 
     def __str__(self) -> str:
+        if self.callee == "import":
+            return f"imported by {self.span}"
         return f"in {self.name}: {self.callee}(...), {self.span}"
 
 

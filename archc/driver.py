@@ -8,35 +8,61 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from archc import ops
 from archc.claims import check_claims
 from archc.elaborate import elaborate
-from archc.evaluate import Environment, Value, evaluate
+from archc.elaborate.parameters import argument
+from archc.evaluate import Environment, Value
+from archc.imports import imported
 from archc.ir import Graph
 from archc.library import find
-from archc.parse import parse, parse_expression
+from archc.ops.base import Shape
+from archc.parser import parse, parse_expression
 from archc.source import Source
 
 if TYPE_CHECKING:
     from archc.backend import Program
 
 
-def check(source: Source, settings: Mapping[str, Value] | None = None) -> Graph:
-    """A spec's graph with its claims checked. Raises `DiagnosticError`."""
-    graph = elaborate(parse(source), settings)
+def check(
+    source: Source,
+    settings: Mapping[str, Value] | None = None,
+    *,
+    shape: Shape | None = None,
+    width: float | None = None,
+) -> Graph:
+    """A spec's graph with its claims checked. Raises `DiagnosticError`.
+
+    `shape` `(C, H, W)` and `width` take the place of what its input says.
+    """
+    file = parse(source)
+    graph = elaborate(file, settings, imported=imported(file), shape=shape, width=width)
     check_claims(graph)
     return graph
 
 
-def load(spec: str, settings: Mapping[str, str] | None = None) -> Graph:
+def load(
+    spec: str,
+    settings: Mapping[str, str] | None = None,
+    *,
+    shape: Shape | None = None,
+    width: float | None = None,
+) -> Graph:
     """The graph of a spec by path or name, net parameters set from text (`classes`: `10`)."""
     values = {name: setting(name, text) for name, text in (settings or {}).items()}
-    return check(find(spec), values)
+    return check(find(spec), values, shape=shape, width=width)
 
 
 def setting(name: str, text: str) -> Value:
     """The value of a parameter set from outside. Raises `DiagnosticError`."""
-    source = Source(f"--set {name}", text)
-    return evaluate(parse_expression(source), Environment())
+    # As a file's: a string cannot hold what ends a line.
+    source = Source(f"--set {name}", text.replace("\r\n", "\n").replace("\r", "\n"))
+    known = Environment()
+
+    def is_callable(word: str) -> bool:
+        return word == "skip" or ops.find(word) is not None
+
+    return argument(parse_expression(source), known, is_callable)
 
 
 def compile_graph(graph: Graph, backend_name: str, *, heads: bool = True) -> Program:

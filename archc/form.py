@@ -4,9 +4,10 @@ Ops, augmentations, optimisers, schedules and initialisers are all forms. Their
 fields, in the order written, are their positional arguments; a field without a
 default must be given. `archc.binding` maps arguments to fields and faults back to
 the argument's characters.
-"""
 
-from __future__ import annotations
+Files that define forms do not postpone their annotations: pydantic would compile each from
+its text at every start of the command.
+"""
 
 from typing import ClassVar
 

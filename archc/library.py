@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from archc.diagnostics import fail
-from archc.errors.text import CannotRead
-from archc.parse import read
+from archc.errors import text as text_errors
+from archc.parser import read
 from archc.source import Source
 
 _HERE = Path(__file__).resolve().parent
@@ -32,10 +32,10 @@ def find(spec: str) -> Source:
         if path.stem in names() and not os.path.exists(path):  # noqa: PTH110
             # specs/alexnet.arch, said where no such folder is
             known = (path.stem,)
-            fail(CannotRead(path=spec, reason="there is no such file", known=known))
+            fail(text_errors.CannotRead(path=spec, reason="there is no such file", known=known))
         return read(path, spec)
     for folder in FOLDERS:
         candidate = folder / f"{spec}.arch"
         if spec in names() and candidate.is_file():
             return read(candidate, f"specs/{spec}.arch")
-    fail(CannotRead(path=spec, reason="there is no such file or spec", known=names()))
+    fail(text_errors.CannotRead(path=spec, reason="there is no such file or spec", known=names()))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-MAX_BYTES = 1_000_000
-"""The longest spec that is read. The longest of the zoo has 6,000."""
+MAX_BYTES = 4_000_000
+"""The longest spec that is read. Those of the papers have a few thousand."""
 
-MAX_WORDS = 20_000
-"""How many names, numbers, signs and comments a spec may have: what is parsed in a second."""
+MAX_WORDS = 250_000
+"""How many names, numbers and signs a spec may have: what is parsed in two seconds."""
 
 MAX_NAME = 100
 """How long a name may be."""
@@ -16,3 +16,6 @@ MAX_DEPTH = 100
 
 MAX_DIGITS = 18
 """How long an integer may be: every count the compiler makes of such sizes stays exact."""
+
+MAX_INTEGER = 10**18
+"""Beyond this no count of a net is sensible, and exactness in floats is lost."""

@@ -18,11 +18,13 @@ from archc.analysis.report import Layer, Report, StageTotal, report
 from archc.analysis.table import as_text
 from archc.diagnostics import fail
 from archc.driver import check, compile_graph
-from archc.errors.names import BadArgument
-from archc.errors.text import NotText
-from archc.evaluate import MAX_INTEGER, Value
+from archc.elaborate.input import MAX_WIDTH
+from archc.errors import names as name_errors
+from archc.errors import text as text_errors
+from archc.evaluate import Value
 from archc.ir import Graph
 from archc.library import find
+from archc.limits import MAX_INTEGER
 from archc.ops.base import Pair, Shape, written
 from archc.recipe import Recipe
 from archc.source import Source
@@ -34,31 +36,82 @@ if TYPE_CHECKING:
 __all__ = ["Layer", "Net", "load", "parse"]
 
 
-def load(spec: str | os.PathLike[str], /, **settings: object) -> Net:
+def load(
+    spec: str | os.PathLike[str],
+    /,
+    *,
+    input: Shape | None = None,  # noqa: A002  (what the option and the language call it)
+    width: float | None = None,
+    **settings: object,
+) -> Net:
     """The net of a spec: a path, or the name of one that comes with archc.
+
+    `input` `(C, H, W)` takes the place of the spec's own, `width` scales every number of
+    channels but the classes.
 
     `settings` are the net's parameters, as `--set` gives them: `load("alexnet", classes=10)`.
     Values are numbers, truth values, strings, and tuples or lists of numbers. The spec's claims
     are checked unless a parameter is set. Raises `DiagnosticError` for whatever is wrong.
     """
-    return _net(find(os.fspath(spec)), settings)
+    return _net(find(os.fspath(spec)), settings, input, width)
 
 
-def parse(text: str, /, **settings: object) -> Net:
+def parse(
+    text: str,
+    /,
+    *,
+    input: Shape | None = None,  # noqa: A002
+    width: float | None = None,
+    **settings: object,
+) -> Net:
     """The net of a spec that is a string; the rest as `load`."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        fail(NotText(path=_TEXT, offset=len(text[: error.start].encode())))
-    return _net(Source(_TEXT, text.replace("\r\n", "\n").replace("\r", "\n")), settings)
+        fail(text_errors.NotText(path=_TEXT, offset=len(text[: error.start].encode())))
+    source = Source(_TEXT, text.replace("\r\n", "\n").replace("\r", "\n"))
+    return _net(source, settings, input, width)
 
 
 _TEXT = "<text>"
 """What errors call a spec that has no file."""
 
 
-def _net(source: Source, settings: Mapping[str, object]) -> Net:
-    return Net(check(source, {name: _value(name, value) for name, value in settings.items()}))
+def _net(source: Source, settings: Mapping[str, object], shape: object, width: object) -> Net:
+    values = {name: _value(name, value) for name, value in settings.items()}
+    return Net(check(source, values, shape=_shape(shape), width=_width(width)))
+
+
+def _shape(shape: object) -> Shape | None:
+    """An input's size. Raises `DiagnosticError` (E0303) for what is none."""
+    match shape:
+        case None:
+            return None
+        case (int(c), int(h), int(w)) if min(c, h, w) > 0:
+            return int(c), int(h), int(w)
+        case _:
+            rule = "must be three whole numbers above 0: channels, height, width"
+            fail(
+                name_errors.BadArgument(
+                    form="the net", name="input", value=reprlib.repr(shape), rule=rule
+                )
+            )
+
+
+def _width(width: object) -> float | None:
+    """A factor of all widths. Raises `DiagnosticError` (E0303) for what is none."""
+    match width:
+        case None:
+            return None
+        case int() | float() if not isinstance(width, bool) and 0 < width <= MAX_WIDTH:
+            return float(width)
+        case _:
+            rule = f"must be a number above 0, {MAX_WIDTH} at most"
+            fail(
+                name_errors.BadArgument(
+                    form="the net", name="width", value=reprlib.repr(width), rule=rule
+                )
+            )
 
 
 def _value(name: str, value: object) -> Value:
@@ -83,7 +136,7 @@ def _value(name: str, value: object) -> Value:
         case _:
             pass
     shown = reprlib.repr(cast("object", value))
-    fail(BadArgument(form="the net", name=name, value=shown, rule=rule))
+    fail(name_errors.BadArgument(form="the net", name=name, value=shown, rule=rule))
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -3,8 +3,6 @@
 Pure values: importing this loads neither NumPy nor a framework.
 """
 
-from __future__ import annotations
-
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -144,7 +142,7 @@ class Uniform(Initialiser):
     high: float
 
     @model_validator(mode="after")
-    def _ordered(self) -> Uniform:
+    def _ordered(self) -> "Uniform":
         if self.low >= self.high:
             raise ValueError("low must be less than high")
         return self

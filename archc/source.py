@@ -7,23 +7,38 @@ from, so that any later fault can be shown at its character.
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, eq=False)
 class Source:
-    """A text and the name a reader knows it by (a path as given, or `<text>`)."""
+    """A text and the name a reader knows it by (a path as given, or `<text>`).
 
-    name: str
-    text: str = field(repr=False)
+    `path` is the file it was read from; what it imports is looked for beside that.
+    """
+
+    def __init__(self, name: str, text: str, path: Path | None = None) -> None:
+        self.name = name
+        self.text = text
+        self.path = path
+
+    def __repr__(self) -> str:
+        return f"Source({self.name!r})"
 
     @cached_property
     def line_starts(self) -> list[int]:
         """The offset at which each line begins."""
         starts = [0]
-        starts.extend(i + 1 for i, char in enumerate(self.text) if char == "\n")
+        at = self.text.find("\n")
+        while at >= 0:
+            starts.append(at + 1)
+            at = self.text.find("\n", at + 1)
         return starts
+
+    def span(self, start: int, length: int) -> Span:
+        """So many characters, as far as the text goes."""
+        return Span(self, start, min(start + length, len(self.text)))
 
     def position(self, offset: int) -> tuple[int, int]:
         """The line and column of an offset, both counted from 1 in characters."""
@@ -37,11 +52,10 @@ class Source:
         return (self.text[start:] if end < 0 else self.text[start:end]).rstrip("\r")
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """The characters `start` up to, not including, `end` of a source."""
 
-    source: Source = field(repr=False)
+    source: Source
     start: int
     end: int
 

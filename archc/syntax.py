@@ -5,7 +5,7 @@ Nothing is resolved here: a name is a word, an argument is an expression.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from archc.source import Span
 
@@ -16,8 +16,7 @@ RESERVED = frozenset(
 """The words of the language. They are no names of nets, blocks, parameters or labels."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ident:
+class Ident(NamedTuple):
     """A name and its place."""
 
     text: str
@@ -27,8 +26,7 @@ class Ident:
 # Expressions ---------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(NamedTuple):
     """`64`, `0.5`, `138M`. `precision` is half a unit of the last digit printed."""
 
     value: int | float
@@ -36,29 +34,25 @@ class Number:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Dims:
+class Dims(NamedTuple):
     """`1x7`, `3x224x224`."""
 
     values: tuple[int, ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class String:
+class String(NamedTuple):
     value: str
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Truth:
+class Truth(NamedTuple):
     value: bool
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
-    """`n`, `same`, `i4a.output`: a parameter, a choice of a field, or a part of the net."""
+class Name(NamedTuple):
+    """`n`, `same`, `i4a.output`: a parameter, a word of a field, an op, or a part of the net."""
 
     parts: tuple[str, ...]
     span: Span
@@ -68,8 +62,7 @@ class Name:
         return ".".join(self.parts)
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """`normal(0, 0.01)`: a form in a recipe, a function in a claim."""
 
     name: Ident
@@ -78,8 +71,16 @@ class Call:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
+class Element(NamedTuple):
+    """`widths[i]`: the element of a list, counted from 0."""
+
+    name: Name
+    place: Expr
+    depth: int
+    span: Span
+
+
+class Sequence(NamedTuple):
     """`[1, k]`."""
 
     values: tuple[Expr, ...]
@@ -87,15 +88,23 @@ class Sequence:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Negative:
+class Negative(NamedTuple):
     operand: Expr
     depth: int
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Binary:
+class Contrary(NamedTuple):
+    """`not n`."""
+
+    operand: Expr
+    depth: int
+    span: Span
+
+
+class Binary(NamedTuple):
+    """Arithmetic, a comparison, or `and` and `or`."""
+
     left: Expr
     operator: str
     right: Expr
@@ -103,14 +112,15 @@ class Binary:
     span: Span
 
 
-Expr = Number | Dims | String | Truth | Name | Call | Sequence | Negative | Binary
+Expr = (
+    Number | Dims | String | Truth | Name | Call | Element | Sequence | Negative | Contrary | Binary
+)
 
 
 # The body of a net ---------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Arg:
+class Arg(NamedTuple):
     """`64`, `pad=same`, `lr = 0.01 assumed "the Caffe solver"`."""
 
     name: Ident | None
@@ -119,31 +129,30 @@ class Arg:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Branch:
-    items: tuple[Item, ...]
+class Branch(NamedTuple):
+    items: tuple[Step, ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(NamedTuple):
     """`{ item item ... }`: ops side by side are composed."""
 
-    items: tuple[Item, ...]
+    items: tuple[Step, ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Branches:
+class Branches(NamedTuple):
     """`{ | ... | ... }`."""
 
     branches: tuple[Branch, ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """An op, a block call, or a structure (`concat`, `towers`, `aux`); a bare group has no name."""
+class Item(NamedTuple):
+    """An op, a block call, or a structure (`concat`, `towers`, `aux`); a bare group has no name.
+
+    A name with a hyphen is a paper's shorthand: `conv3-64`, `soft-max`.
+    """
 
     label: Ident | None
     name: Ident | None
@@ -152,23 +161,45 @@ class Item:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Param:
+class Repeat(NamedTuple):
+    """`repeat(n) as i { ... }`."""
+
+    label: Ident | None
+    args: tuple[Arg, ...]
+    counter: Ident | None
+    body: Chain | Branches | None
+    span: Span
+
+
+class Choice(NamedTuple):
+    """`if n > 1 { ... } else { ... }`; `otherwise` is a choice of its own after `else if`."""
+
+    condition: Expr
+    then: Chain | Branches
+    otherwise: Chain | Branches | Choice | None
+    span: Span
+    depth: int = 1
+    """How many conditions there are, one after the other."""
+
+
+Step = Item | Repeat | Choice
+"""What a chain is made of."""
+
+
+class Param(NamedTuple):
     name: Ident
     default: Expr | None
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     name: Ident
     params: tuple[Param, ...]
     doc: str
-    items: tuple[Item, ...]
+    items: tuple[Step, ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Expect:
+class Expect(NamedTuple):
     """`expect params ~ 138M`: a claim that the compiler checks."""
 
     left: Expr
@@ -177,8 +208,7 @@ class Expect:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """`batch 128`, `optimizer sgd(lr = 0.01)`."""
 
     name: Ident
@@ -187,17 +217,15 @@ class Setting:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Steps:
+class Steps(NamedTuple):
     """`augment { resize(256) flip }`."""
 
     name: Ident
-    items: tuple[Item, ...]
+    items: tuple[Step, ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Fill:
+class Fill(NamedTuple):
     """`normal(0, 0.01)` (what = None: the weights), `bias 0`."""
 
     what: Ident | None
@@ -205,8 +233,7 @@ class Fill:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """`conv, fc: normal(0, 0.01), bias 0`."""
 
     targets: tuple[Name, ...]
@@ -214,8 +241,7 @@ class Rule:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Initialisation:
+class Initialisation(NamedTuple):
     rules: tuple[Rule, ...]
     span: Span
 
@@ -223,27 +249,50 @@ class Initialisation:
 Clause = Setting | Steps | Initialisation
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
+class Recipe(NamedTuple):
     clauses: tuple[Clause, ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Net:
-    name: Ident
-    params: tuple[Param, ...]
-    doc: str
-    items: tuple[Item, ...]
-    expects: tuple[Expect, ...]
-    recipes: tuple[Recipe, ...]
+class Defaults(NamedTuple):
+    """`defaults { maxpool(2, 2) }`: arguments that the net leaves out."""
+
+    items: tuple[Step, ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class After(NamedTuple):
+    """`after conv, fc but last { relu }`: what follows every such op of the net."""
+
+    names: tuple[Ident, ...]
+    but_last: bool
+    items: tuple[Step, ...]
+    span: Span
+
+
+class Import(NamedTuple):
+    """`import "inception.arch"`: the blocks of another file."""
+
+    path: String
+    span: Span
+
+
+class Net(NamedTuple):
+    name: Ident
+    params: tuple[Param, ...]
+    doc: str
+    items: tuple[Step, ...]
+    expects: tuple[Expect, ...]
+    recipes: tuple[Recipe, ...]
+    defaults: tuple[Defaults, ...]
+    afters: tuple[After, ...]
+    span: Span
+
+
+class File(NamedTuple):
     """A parsed `.arch` file."""
 
+    imports: tuple[Import, ...]
     nets: tuple[Net, ...]
     blocks: tuple[Block, ...]
     span: Span

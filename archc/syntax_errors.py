@@ -1,15 +1,14 @@
-"""What lark complains of, worded for a reader."""
+"""What the parser complains of, worded for a reader."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 
-from lark import Token, UnexpectedToken
-
 from archc.errors import text as errors
+from archc.lalr import Word
 from archc.limits import MAX_NAME
-from archc.source import Source, Span
+from archc.source import Source
 
 _WORDS = {
     "NAME": "a name",
@@ -27,8 +26,8 @@ _WORDS = {
     "SEMICOLON": "';'",
     "VBAR": "'|'",
     "EQUAL": "'='",
-    "DOT": "'.'",
     "COMPARE": "a comparison such as ==",
+    "_IMPORT": "an import",
     "_NET": "a net",
     "_BLOCK": "a block",
     "EXPECT": "expect",
@@ -36,92 +35,146 @@ _WORDS = {
     "INIT": "init { ... }",
     "ASSUMED": "assumed",
     "TRUTH": "true or false",
+    "AS": "as",
+    "IF": "if",
+    "LAST": "last",
     "$END": "the end",
 }
-_VALUES = {"NUMBER", "DIMS", "STRING", "NAME", "TRUTH", "LPAR", "LSQB", "MINUS"}
+_VALUES = set("NUMBER DIMS STRING NAME PATH TRUTH LPAR LSQB MINUS".split())
 # What may go on after almost anything: saying so at every fault would help nobody.
-_UNSAID = {"PLUS", "MINUS", "PRODUCT", "ASSUMED", "DOT", "EXPECT", "RECIPE", "INIT"}
+_UNSAID = set("PLUS MINUS PRODUCT AND OR ASSUMED EXPECT RECIPE INIT DEFAULTS AFTER BUT".split())
 
 
 def _expected(accepts: set[str]) -> tuple[str, ...]:
     """What could stand here, as a reader calls it."""
     if accepts >= _VALUES:
-        return ("a value", *_said(accepts - _VALUES))
+        return ("a value", *_said(accepts - _VALUES - {"NOT"}))
     if "INIT" in accepts:
         return ("a clause such as batch 128", "'}'")
     if {"NAME", "RBRACE"} <= accepts:
-        return ("an op", *_said(accepts & {"VBAR", "RBRACE"}))
+        return ("an op", *_said(accepts & {"VBAR", "RBRACE", "ELSE"}))
     if "VBAR" in accepts:
         return ("an op", "'|'")
-    return _said(accepts - _UNSAID - ({"LPAR"} if "COMPARE" in accepts else set()))
+    said = accepts - _UNSAID
+    if "COMPARE" in accepts:
+        # Behind a value: what would go on with it is not what is missing.
+        said -= {"LPAR", "LSQB"}
+        said -= {"COMPARE"} if said - {"COMPARE", "APPROX"} else {"APPROX"}
+    if "NAME" in accepts:
+        said -= {"PATH", "WORD"}
+    return _said(said)
 
 
 def _said(kinds: set[str]) -> tuple[str, ...]:
     return tuple(sorted(_WORDS.get(kind, kind) for kind in kinds))
 
 
-def unexpected(source: Source, error: UnexpectedToken) -> errors.Unexpected | errors.NotYet:
-    """What lark did not expect, in a reader's words."""
-    token: Token = error.token
-    accepts = set(error.accepts or error.expected)
-    if token.type == "$END":
+def unexpected(source: Source, word: Word, accepts: set[str]) -> errors.Unexpected:
+    """What the grammar did not expect, in a reader's words."""
+    if word.kind == "$END":
         end = len(source.text.rstrip())
-        return errors.Unexpected(
-            found="", expected=_expected(accepts), span=span_at(source, end, 1)
-        )
-    text, start = str(token), token.start_pos or 0
-    span = span_at(source, start, len(text))
+        return errors.Unexpected(found="", expected=_expected(accepts), span=source.span(end, 1))
+    text = source.text[word.start : word.end]
+    span = source.span(word.start, len(text))
     before = source.line(span.line)[: span.column - 1]
-    if {"NAME", "_NET"} & accepts:
-        later = _LATER.search(before)
-        if later:
-            return errors.NotYet(
-                word=later.group(),
-                span=span_at(source, span.start - len(before) + later.start(), len(later.group())),
-            )
-        if text in ("import", "defaults", "after"):
-            return errors.NotYet(word=text, span=span)
     shown = text if len(text) <= MAX_NAME else f"{text[:MAX_NAME]}..."
-    hint = _hint(token, accepts, before, source.text[start : start + 40])
+    hint = _hint(word.kind, text, accepts, before, source.text[word.start : word.start + 40])
     return errors.Unexpected(found=f"'{shown}'", expected=_expected(accepts), hint=hint, span=span)
 
 
-# Conditions and loops are refused as such, not for what they hold.
-_LATER = re.compile(r"\b(?:if|else|repeat|after)\b(?=[^{}()\"#]*$)")
-_SHORTHAND = re.compile(r"(conv)([0-9]+)-([0-9]+)|(fc)-([0-9]+)|(soft-max)", re.IGNORECASE)
-
-
-def _hint(token: Token, accepts: set[str], before: str, after: str) -> str:
+def _hint(kind: str, text: str, accepts: set[str], before: str, after: str) -> str:
     """What was probably meant, for the slips that are made most."""
-    text = str(token)
-    items = {"NAME", "RBRACE"} <= accepts or "VBAR" in accepts
-    if token.type == "LBRACE" and accepts == {"NAME"}:
+    if kind == "LBRACE" and accepts == {"NAME"}:
         return "a name comes first: net lenet { ... }"
-    if token.type == "EQUAL" and "COMPARE" in accepts:
+    if kind == "EQUAL" and "COMPARE" in accepts:
         return "equality is spelled =="
     if text in ("=", ":") and accepts >= _VALUES and "LBRACE" in accepts:
         return "a clause is a word and its value: batch 128"
     if text == "*" and before.endswith("*"):
         return "there are no powers: write the product out"
-    if "COMMA" in accepts and token.type in _VALUES:
-        return "a comma is missing before this"
-    if token.type == "COMMA" and "RPAR" in accepts:
-        return "a pair is written 3x3, or [3, k] where it is calculated"
+    if {"NAME", "RBRACE"} <= accepts or "VBAR" in accepts:
+        return _hint_of_item(kind, text, accepts, before, after)
+    if text == "-" and accepts & {"LBRACE", "EQUAL"} and re.search(r"\w$", before):
+        return "names are of letters, digits and _"
     if "_NET" in accepts:
-        return "a file holds one net, net lenet(classes = 10) { ... }, and its blocks"
-    return _hint_of_item(token, accepts, before, after) if items else ""
+        return _hint_at_the_top(text)
+    return _hint_of_structure(kind, text, accepts, before) or _hint_of_value(
+        kind, text, accepts, before
+    )
 
 
-def _hint_of_item(token: Token, accepts: set[str], before: str, after: str) -> str:
+def _hint_at_the_top(text: str) -> str:
+    """What was probably meant outside of all braces."""
+    match text:
+        case "from" | "include" | "require" | "use" | "using":
+            return 'blocks of another file come by import "blocks.arch"'
+        case "else":
+            return "the brace before this closes the net or block; else belongs to an if in it"
+        case "," | ";":
+            return "nothing stands between nets, blocks and imports"
+        case _:
+            return "a file holds one net, net lenet(classes = 10) { ... }, and its blocks"
+
+
+def _hint_of_structure(kind: str, text: str, accepts: set[str], before: str) -> str:
+    """What was probably meant where the parts of `if`, `repeat`, `after` and `import` stand."""
+    if {"OR", "LBRACE"} <= accepts:
+        # Behind the condition of an if.
+        if kind == "COMPARE":
+            return "one comparison at a time: 1 < n and n < 4"
+        if kind == "VBAR":
+            return "it is spelled or: in == 3 or in == 4"
+        return "what is done stands in braces: if in == 64 { ... } else { ... }"
+    if accepts == {"LPAR"} and re.search(r"\brepeat\s*$", before):
+        return "how often stands in parentheses: repeat(3) { ... }"
+    if accepts == {"STRING"} and re.search(r"\bimport\s*$", before):
+        name = text if text.endswith(".arch") else f"{text}.arch"
+        quoted = re.fullmatch(r"[\w.]+", text)
+        return f'a file is named in quotes: import "{name if quoted else "blocks.arch"}"'
+    if accepts == {"LAST"} or ({"COMMA", "LBRACE"} <= accepts and text == "last"):
+        return "it is spelled but last: after conv, fc but last { relu }"
+    if {"COMMA", "LBRACE"} <= accepts:
+        return "names are parted by commas, and what follows is in braces: after conv, fc { relu }"
+    if accepts == {"LBRACE"} and re.search(r"\bdefaults\s*$", before):
+        return "defaults { maxpool(2, 2) }"
+    return ""
+
+
+def _hint_of_value(kind: str, text: str, accepts: set[str], before: str) -> str:
+    """What was probably meant within arguments, lists and expressions."""
+    if re.search(r"\bif\s*$", before):
+        return "if chooses among ops, not among values: if in == 3 { ... } else { ... }"
+    if text == "[" and before.rstrip().endswith("]"):
+        return "only a name has elements: widths[0], where widths is a parameter"
+    if "COMMA" in accepts and kind in _VALUES:
+        return "a comma is missing before this"
+    if kind == "COMMA" and accepts >= _VALUES:
+        return "a value is missing before this comma"
+    if kind == "COMMA" and "RPAR" in accepts:
+        return "a pair is written 3x3, or [3, k] where it is calculated"
+    return ""
+
+
+IN_THE_NET = "it stands in the body of a net, outside of blocks and other braces"
+_REPEAT = "what is done several times: repeat(3) as i { ... }"
+_ON_THE_LINE = (
+    (r"\b(?:for|while)\b", _REPEAT),
+    (r"\b(?:elif|elsif|elseif)\b", "it is spelled else if"),
+    (r"\bimport\s*$", 'import "blocks.arch" stands at the top of a file, outside of its net'),
+    (r"\bexpect\b", "claims stand in the body of the net, each with an expect of its own"),
+)
+"""What a line may say before a word that does not fit, and what was probably meant."""
+
+
+def meant_by_line(before: str) -> str:
+    """What was probably meant, told from what its line says before it."""
+    return next((hint for pattern, hint in _ON_THE_LINE if re.search(pattern, before)), "")
+
+
+def _hint_of_item(kind: str, text: str, accepts: set[str], before: str, after: str) -> str:
     """What was probably meant where an op or a clause may stand."""
-    text = str(token)
-    word = re.search(r"[A-Za-z0-9_]*$", before)
-    short = _SHORTHAND.match((word.group() if word else "") + after)
-    if short:
-        conv, kernel, maps, fc, units, _ = short.groups()
-        if conv:
-            return f"{short.group()} is spelled conv({kernel}, 1, {maps}, pad=same) here"
-        return f"{short.group()} is spelled {f'fc({units})' if fc else 'softmax'} here"
+    if kind != "COLON" and (hint := meant_by_line(before)):
+        return hint
     if after.startswith(("//", "/*")):
         return "a comment begins with # and ends with its line"
     if after.startswith("->") or text in (",", ";", "+"):
@@ -134,14 +187,22 @@ def _hint_of_item(token: Token, accepts: set[str], before: str, after: str) -> s
             return "branches stand in concat { | ... | ... }"
         case "=":
             return "a label is written with a colon, c1: conv(5, 1, 6); arguments stand in (...)"
-        case ".":
+        case "expect" | "recipe" | "defaults" | "after":
+            return IN_THE_NET
+        case "-":
+            return "shorthand is one word: conv3-64, FC-4096"
+        case ":" if re.search(r"\w-\w*\s*$", before):
+            return "labels are of letters, digits and _"
+        case _ if kind == "STRING":
+            return "a text in quotes stands first in its net or block"
+        case _ if kind == "NUMBER" and re.search(r"\w\s*$", before):
+            return "arguments stand in parentheses, conv(3, 1, 64); shorthand is one word, conv3-64"
+        case _ if kind == "NUMBER":
+            return _REPEAT
+        case _ if "." in text:
             return "an op is a plain word and its arguments: conv(3, 1, 64)"
         case _:
-            return (
-                "a text in quotes stands first in its net or block"
-                if token.type == "STRING"
-                else ""
-            )
+            return ""
 
 
 def strange(source: Source, offset: int) -> errors.StrangeCharacter | errors.BadNumber:
@@ -153,18 +214,21 @@ def strange(source: Source, offset: int) -> errors.StrangeCharacter | errors.Bad
         return errors.BadNumber(
             reason="is not written as numbers are",
             fix="numbers are written 64, 0.5, 1e-4, 138M; sizes 1x7, 3x224x224",
-            span=span_at(source, offset, length),
+            span=source.span(offset, length),
         )
     name = unicodedata.name(character, f"U+{ord(character):04X}")
     return errors.StrangeCharacter(
         character=character,
         name=name,
         plain=_plain(character, name),
-        span=span_at(source, offset, 1),
+        span=source.span(offset, 1),
     )
 
 
-_PLAIN = {"×": "x", "–": "-", "—": "-", "−": "-", "“": '"', "”": '"', "，": ",", "'": '"', "≈": "~"}
+_PLAIN = {
+    "×": "x", "–": "-", "—": "-", "−": "-", "“": '"', "”": '"', "，": ",", "'": '"', "≈": "~",
+    "≠": "!=", "≤": "<=", "≥": ">=", "÷": "/", "&": "and", "!": "not",
+}  # fmt: skip
 _LOOKALIKE = re.compile(r"(?:CYRILLIC|GREEK|FULLWIDTH LATIN) (SMALL|CAPITAL) LETTER (\w+)$")
 _SHAPES = {"IE": "e", "ES": "c", "ER": "p", "HA": "x", "KOMI DE": "d", "ALPHA": "a", "OMICRON": "o"}
 
@@ -180,8 +244,3 @@ def _plain(character: str, name: str) -> str:
         if len(letter) == 1:
             return letter if match.group(1) == "SMALL" else letter.upper()
     return _PLAIN.get(character, "")
-
-
-def span_at(source: Source, start: int, length: int) -> Span:
-    """So many characters, as far as the text goes."""
-    return Span(source, start, min(start + length, len(source.text)))

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from archc.driver import check, setting
 from archc.ir import Graph
-from archc.parse import read
+from archc.parser import read
 from archc.source import Source
 
 ROOT = Path(__file__).parent.parent
 SPECS = sorted((ROOT / "specs").glob("*.arch"))
-GOOGLENET = Path(__file__).parent / "specs" / "googlenet.arch"
+GOOGLENET = ROOT / "specs" / "googlenet.arch"
 
 
 def net(body: str, blocks: str = "", params: str = "") -> Graph:
@@ -198,4 +198,68 @@ SMALL: dict[str, Graph] = {
     ),
     "no weights": net("input(3x6x6) maxpool(2, 2) relu global_avgpool softmax"),
     "a map": net("input(3x6x7) conv(3, 1, 5, pad=same) softmax"),
+    "stages": net(
+        """input(3x9x9)
+        conv(3, 1, 4, pad=1, bias=false) bn relu
+        repeat(len(depths)) as i { stage(depths[i], widths[i], 1 + min(i, 1)) }
+        repeat(2) { c: conv(1, 1, 5) d: { relu bn } }
+        global_avgpool fc(5) softmax""",
+        """
+        block stage(n, w, s) { basic(w, s) repeat(n - 1) { basic(w) } }
+        block basic(n, s = 1) {
+          add {
+            | conv(3, s, n, pad=1, bias=false) bn relu  conv(3, 1, n, pad=1, bias=false) bn
+            | if in != n or s != 1 { conv(1, s, n, bias=false) bn }
+          } relu
+        }""",
+        params="(depths = [3, 1, 2], widths = [4, 6, 8])",
+    ),
+    "growing": net(
+        """input(3x8x8) conv(3, 1, 4, pad=1)
+        dense(3, 2) bn dense(2, 2) dense(1, 4) repeat(4) as j { unit(2 + j) } repeat(0) { relu }
+        repeat(3) { unit(3) } global_avgpool fc(4) softmax""",
+        """block dense(n, k) { repeat(n) { unit(k) } conv(1, 1, 2 * k) }
+        block unit(k) {
+          concat { | skip | bn relu conv(1, 1, 4 * k) relu conv(3, 1, k, pad=1) }
+        }""",
+    ),
+    "ops as parameters": net(
+        """input(3x19x19) unit(4) unit(6, leaky_relu(0.2)) unit(4, skip) unit(4, tanh, layernorm)
+        repeat(2) { pair(hardswish, 5) } pool(3) pool(5) cut(2) cut(3) tall(2)
+        tall(3) drop(0.3) unit2(unit)
+        global_avgpool fc(4) softmax""",
+        """block unit(n, act = relu, norm = bn) { conv(1, 1, n) norm act }
+        block pair(act, n) { unit(n, act) unit(n, act = act) }
+        block pool(k) { maxpool(k, 1, pad=same) }
+        block cut(k, g = k, b = k > 2) { maxpool(k, 2, pad=1) conv(1, 1, 6, groups=g - 1, bias=b) }
+        block tall(k) { conv([k, 1], 1, 8) dropout(0.1 / k) }
+        block drop(p) { dropout(p) lrn(3, alpha=p) }
+        block unit2(f) { f(4) f(5, sigmoid) }""",
+    ),
+    "choices": net(
+        """input(3x8x8) u(1) u(2) u(3) u(4) v(true) v(false) w(6) w(5)
+        repeat(3) as i { if i == 1 { conv(3, 1, 4, pad=1) } else if i > 1 { tanh } else { bn } }
+        flat(true) flat(false) fc(4) softmax""",
+        """block u(n) {
+          if n == 1 { conv(1, 1, 4) relu }
+          else if n < 4 and not (n == 3) { conv(3, 1, 4, pad=1) bn }
+          else { e: conv(1, 1, 3) conv(1, 1, 4) }
+          conv(1, 1, in + n)
+        }
+        block v(deep) { if deep { relu } else { tanh } if not deep { conv(1, 1, 5) } conv(1, 1, 4) }
+        block w(n) { concat { | if in > 4 or n == 5 { skip } else { conv(1, 1, n) relu } | skip } }
+        block flat(on) { if on { fc(6) relu } else { fc(7) fc(6) } }""",
+    ),
+    "what is worked out": net(
+        """input(3x8x8) conv(1, 1, 8) half() conv(1, 1, 16) half() part_of(8) part_of(16)
+        outer(3) conv(1, 1, 12) outer(5) d(4) d(8) repeat(3) { grow(k) } fc(4) softmax""",
+        """block half() { conv(1, 1, in/2) }
+        block part_of(n) { conv(1, 1, n/2) dropout(n / 100) conv(1, 1, 4*ceil(n/3)) }
+        block outer(n) { inner(ceil(in/4)) inner(n) inner(n, m=max(n, 4)) }
+        block inner(n, m = in/4, s = n + m) { conv(1, 1, n) conv(1, 1, m) conv(1, 1, 4*s) }
+        block d(n) { if in == n { add { | one(n) | skip } } else { one(n) } }
+        block one(n) { conv(1, 1, n) relu }
+        block grow(k) { concat { | skip | conv(1, 1, k) } }""",
+        params="(k = 3)",
+    ),
 }

@@ -33,9 +33,8 @@ def test_specs_are_found_by_name_from_anywhere(tmp_path: Path) -> None:
 def test_params_prints_a_row_a_layer_and_stage_totals() -> None:
     lines = archc("params", str(ROOT / "specs" / "vgg_d.arch")).stdout.splitlines()
     rows = {line.split()[0]: line.split()[1:] for line in lines if line.strip()}
-    assert rows["c3_2.conv1"] == ["conv", "64x224x224", "36,928", "1,849,688,064"]
-    assert rows["block5"] == ["512x7x7", "7,079,424", "1,387,266,048"]
-    assert rows["fc8"] == ["fc", "1000x1x1", "4,097,000", "4,096,000"]
+    assert rows["conv2"] == ["conv", "64x224x224", "36,928", "1,849,688,064"]
+    assert rows["fc3"] == ["fc", "1000x1x1", "4,097,000", "4,096,000"]
 
 
 def test_params_json() -> None:
@@ -46,9 +45,9 @@ def test_params_json() -> None:
     assert (found["params"], found["macs"]) == (138_357_544, 15_470_264_320)
     first = found["layers"][0]
     assert list(first) == "name op output params macs receptive_field line".split()
-    assert first["name"] == "c3_1.conv1"
+    assert first["name"] == "conv1"
     text = (ROOT / "specs" / "vgg_d.arch").read_text("utf-8").splitlines()
-    assert "conv(" in text[first["line"] - 1]
+    assert text[first["line"] - 1].split() == ["conv3-64", "conv3-64"]
     assert found["layers"][1]["receptive_field"] == 3
 
 
@@ -150,6 +149,17 @@ def test_an_unknown_backend() -> None:
     assert "did you mean 'torch'?" in done.stderr
 
 
+def test_another_input_and_width() -> None:
+    command = ("params", "vgg_d", "--json", "--set", "classes=10")
+    found = json.loads(archc(*command, "--input", "3x64x64", "--width", "0.25").stdout)
+    assert found["input"] == [3, 64, 64]
+    assert found["layers"][-1]["output"] == [10, 1, 1]
+    # 64 maps become 16, and 4096 units 1024; a map of 2x2 reaches them.
+    assert found["layers"][0]["params"] == 16 * (3 * 9 + 1)
+    fc1 = next(layer for layer in found["layers"] if layer["op"] == "fc")
+    assert fc1["params"] == 1024 * (128 * 2 * 2 + 1)
+
+
 @pytest.mark.parametrize(
     "args",
     [
@@ -160,6 +170,16 @@ def test_an_unknown_backend() -> None:
         ["params", "alexnet", "--set", "classes"],
         ["params", "lenet", "--batch", "0"],
         ["params", "lenet", "--precision", "fp16"],
+        ["params", "alexnet", "--input", "3x8"],
+        ["params", "alexnet", "--input", "3x0x8"],
+        ["params", "alexnet", "--input", "3x8x\u0663"],
+        ["params", "alexnet", "--input", f"3x8x{'9' * 10}"],
+        ["params", "alexnet", "--width", "0"],
+        ["params", "alexnet", "--width", "-1"],
+        ["params", "alexnet", "--width", "nan"],
+        ["params", "alexnet", "--width", "1e3"],
+        ["compile", "alexnet", "--backend", "torch", "--width", "65"],
+        ["train", "lenet", "--input", "28"],
         ["train", "lenet", "--batch", "0"],
         ["train", "lenet", "--epochs", "many"],
     ],
@@ -287,3 +307,21 @@ def test_what_cannot_be_trained(args: list[str], code: str, tmp_path: Path) -> N
     assert f"error[{code}" in done.stderr
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_compare() -> None:
+    done = archc("compare", "vgg_a", "vgg_b")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0] == "A: VGG-A (Simonyan & Zisserman 2014, Table 1, column A)"
+    added = [line.split()[1] for line in lines if line.startswith("+")]
+    assert added == ["conv2:", "conv4:"]
+    assert lines[-3].split() == "depth 11 13 1.182".split()
+    found = json.loads(archc("compare", "vgg_a", "vgg_b", "--json").stdout)
+    assert [row["mark"] for row in found["rows"]].count("+") == 2
+    markdown = archc("compare", "vgg_a", "vgg_b", "--markdown").stdout
+    assert "\n| depth | 11 | 13 | 1.182 |\n" in markdown
+    done = archc("compare", "vgg_a", "vgg_z")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert archc("compare", "vgg_a").returncode == 2
+    assert archc("compare", "vgg_a", "vgg_b", "--json", "--markdown").returncode == 2

@@ -50,6 +50,9 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
     return set(done.stdout.split())
 
 
+VGGS = {name for name in names() if name.startswith("vgg")}
+
+
 @pytest.mark.skipif(not shutil.which("bash"), reason="no bash here")
 @pytest.mark.parametrize(
     ("words", "found"),
@@ -57,12 +60,13 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
         ("par", {"params"}),
         ("", set(COMMANDS)),
         ("--v", {"--version"}),
-        ("params vgg", {"vgg_d", "vgg_mine.arch", "vgg_folder"}),
+        ("params vgg", {*VGGS, "vgg_mine.arch", "vgg_folder"}),
         ("params vgg_folder/", {"vgg_folder/inner.arch"}),
         ("params --set a=1 vgg_d", {"vgg_d"}),
         ("params --precision ", {"fp32", "bf16"}),
+        ("compare vgg_d zf", {"zfnet"}),
         ("check lenet vgg_m", {"vgg_mine.arch"}),
-        ("train ale", {"alexnet"}),
+        ("train zf", {"zfnet"}),
         ("compile --back", {"--backend"}),
         ("compile --backend ", {"torch"}),
         ("compile lenet -o vgg_n", {"vgg_notes.txt"}),

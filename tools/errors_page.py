@@ -22,7 +22,8 @@ HEAD = """\
 # Errors
 
 What archc says of a spec or a job that it cannot carry out, code by code. The codes are stable:
-scripts may rely on them.
+scripts may rely on them. The code of an error that no version produces any more is not used
+again: {removed}.
 
 An error is shown at its place, in the file's own lines. `^^^` marks what is at fault, `---` a
 second place that explains it. Where the fault is inside a block, `in` lines name the calls that
@@ -30,13 +31,16 @@ led there; a block that is called several times is reported once, and `and in` l
 calls. `help` says what to type instead, where that is known.
 
 One run reports every fault that stands on its own, up to twenty, and none that only follows from
-another: after a misspelt op, nothing is said of the shapes below it. Only a text that is not even
-in the language is reported one fault at a time.
+another: after a misspelt op, nothing is said of the shapes below it. Of a text that is not even in
+the language, the words that do not fit are reported, and nothing of what it means.
 
 The exit status is 1 where a spec or a job is at fault, 2 where the command line is.
 
 This page is made by `tools/errors_page.py`.
 """
+
+REMOVED = {"E0107": "a construct that a version before had planned and refused"}
+"""Codes of errors that there were."""
 
 FAMILIES = {
     "E00": "Files",
@@ -51,15 +55,17 @@ FAMILIES = {
 }
 
 EXAMPLES = {
-    "E0101": "E0101_comma_between_ops",
+    "E0101": "E0101_three_faults",
     "E0102": "E0102_multiplication_sign",
     "E0104": "E0104_not_a_number",
     "E0105": "E0105_word_as_a_label",
-    "E0107": "E0107_repeat",
     "E0108": "E0108_brace_forgotten",
+    "E0111": "E0111_missing_file",
     "E0206": "E0206_input",
     "E0303": "E0303_not_whole",
     "E0308": "E0308_label_twice",
+    "E0310": "E0310_concat_without_branches",
+    "E0312": "E0312_element",
 }
 """The golden that the page shows, where the first of its code is not the best."""
 
@@ -84,7 +90,8 @@ def kinds() -> list[type[Diagnostic]]:
 
 def page() -> str:
     """The text of the page."""
-    parts = [HEAD]
+    removed = ", ".join(f"{code} ({what})" for code, what in REMOVED.items())
+    parts = [HEAD.replace("{removed}", removed)]
     family = ""
     for kind in kinds():
         if kind.code[:3] != family:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import NamedTuple
 
 from archc.ir import Graph
 from archc.ops.base import Pair
@@ -22,8 +22,7 @@ def depth(graph: Graph) -> int:
     return depths[graph.output]
 
 
-@dataclass(frozen=True, slots=True)
-class Extent:
+class Extent(NamedTuple):
     """What an element sees of the input along one axis, in pixels.
 
     Up to the first deconv that is `1 + beyond`, the sum of what each window adds. A deconv halves
@@ -36,8 +35,8 @@ class Extent:
 
     settled: int = 1
     grid: int = 1
-    beyond: Fraction = Fraction(0)
-    step: Fraction = Fraction(1)
+    beyond: int | Fraction = 0
+    step: int | Fraction = 1
 
     @property
     def size(self) -> int:
@@ -49,21 +48,23 @@ class Extent:
         # A grid within the last one (the next deconv of a U-Net) rounds down to the same pixels
         # in one go: floor(floor(a/m + b)/n) = floor((a/m + b)/n). A coarser one begins anew.
         if up > 1 and self.step % self.grid == 0:
-            start = Extent(self.size, int(self.step), Fraction(0), self.step)
-        fine = start.step / up
-        return replace(start, beyond=start.beyond + (kernel - 1) * fine, step=fine * stride)
+            start = Extent(self.size, int(self.step), 0, self.step)
+        fine = start.step if up == 1 else Fraction(start.step) / up
+        beyond = start.beyond + (kernel - 1) * fine
+        return Extent(start.settled, start.grid, beyond, fine * stride)
 
 
 def joined(branches: Sequence[Extent]) -> Extent:
     """The largest of branches: of the one that reaches farthest, and no less than any sees."""
+    if len(branches) == 1:
+        return branches[0]
     farthest = max(branches, key=lambda branch: branch.settled + branch.beyond)
     missing = max(branch.size for branch in branches) - farthest.size
     step = max(branch.step for branch in branches)
-    return replace(farthest, settled=farthest.settled + missing, step=step)
+    return farthest._replace(settled=farthest.settled + missing, step=step)
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """The part of the input that an element sees; what reaches over the edge counts."""
 
     height: Extent = Extent()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from itertools import accumulate
 
-from archc.analysis.counts import Counts, count, total
+from archc.analysis.counts import Counts, count, without_heads
 from archc.analysis.memory import Memory, Precision, memory
 from archc.analysis.paths import depth, receptive_fields
 from archc.ir import Graph
@@ -63,36 +64,37 @@ class Report:
 def report(graph: Graph, *, batch: int = 1, precision: Precision = "fp32") -> Report:
     """Every figure of a graph, its memory for a batch at a precision."""
     counts = [count(graph, node) for node in graph.nodes]
+    # The counts of all nodes before each: those of any stage are a difference.
+    before = list(accumulate(counts, initial=Counts()))
     fields = receptive_fields(graph)
     layers = tuple(
         Layer(
             name=node.path,
             op=node.op.word,
             output=node.output,
-            **asdict(counts[i]),
+            **counts[i].as_dict(),
             receptive_field=fields[i].size,
             line=node.span.line,
         )
         for i, node in enumerate(graph.nodes)
-        if node.op is not None
+        if node.op is not None and node.is_layer
     )
     stages = tuple(
         StageTotal(
             name=stage.name,
             output=graph.nodes[stage.last].output,
-            **asdict(sum(counts[stage.first : stage.last + 1], Counts())),
+            **(before[stage.last + 1] - before[stage.first]).as_dict(),
         )
         for stage in graph.stages
         if stage.named
     )
-    main = [node for node in graph.nodes if not graph.in_head(node)]
     return Report(
         net=graph.name,
         doc=graph.doc,
         input=graph.input,
         output=graph.shape,
-        counts=sum(counts, Counts()),
-        without_heads=total(graph, main),
+        counts=before[-1],
+        without_heads=without_heads(graph, counts),
         depth=depth(graph),
         receptive_field=fields[graph.output].size,
         memory=memory(graph).at(batch=batch, precision=precision),

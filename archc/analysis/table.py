@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from archc.analysis.report import Report
 from archc.diagnostics import printable
@@ -11,11 +11,11 @@ from archc.ops.base import written
 
 def as_text(found: Report) -> str:
     """A row a layer, a row a labelled stage, and totals: what `archc params` prints."""
-    parts = [printable(found.doc or found.net), "", _table(*layer_rows(found))]
+    parts = [printable(found.doc or found.net), "", table(*layer_rows(found))]
     if found.stages:
-        parts += ["", _table(*stage_rows(found))]
+        parts += ["", table(*stage_rows(found))]
     totals = "\n".join(f"{name:<16}{value}" for name, value in total_rows(found))
-    return "\n".join([*parts, "", totals, "", _table(*memory_rows(found))])
+    return "\n".join([*parts, "", totals, "", table(*memory_rows(found))])
 
 
 def layer_rows(found: Report) -> tuple[Sequence[str], list[Sequence[str]]]:
@@ -26,8 +26,8 @@ def layer_rows(found: Report) -> tuple[Sequence[str], list[Sequence[str]]]:
             layer.name,
             layer.op,
             written(layer.output),
-            _number(layer.params),
-            _number(layer.macs),
+            number(layer.params),
+            number(layer.macs),
         )
         for layer in found.layers
     ]
@@ -40,8 +40,8 @@ def stage_rows(found: Report) -> tuple[Sequence[str], list[Sequence[str]]]:
         (
             stage.name,
             written(stage.output),
-            _number(stage.params),
-            _number(stage.macs),
+            number(stage.params),
+            number(stage.macs),
         )
         for stage in found.stages
     ]
@@ -83,7 +83,8 @@ def _bytes(count: int) -> str:
     return f"{count} bytes" if count else "-"
 
 
-def _number(count: int) -> str:
+def number(count: int) -> str:
+    """A count with its thousands apart; nothing is a dash."""
     return f"{count:,}" if count else "-"
 
 
@@ -91,13 +92,15 @@ FIGURES = ("output", "params", "MACs", "inference", "training")
 """Columns whose cells stand to the right."""
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns as wide as they need to be: names to the left, figures to the right."""
+def table(
+    head: Sequence[str], rows: Sequence[Sequence[str]], *, figures: Container[str] = FIGURES
+) -> str:
+    """Columns as wide as they need to be: names to the left, the figures named to the right."""
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
 
     def line(row: Sequence[str]) -> str:
         cells = [
-            cell.rjust(width) if title in FIGURES else cell.ljust(width)
+            cell.rjust(width) if title in figures else cell.ljust(width)
             for title, cell, width in zip(head, row, widths, strict=True)
         ]
         return "  ".join(cells).rstrip()

@@ -17,8 +17,11 @@ from archc.diagnostics import DiagnosticError
 COMMANDS = {
     "check": "validate specs and check what they expect",
     "params": "print shapes, parameters and multiply-adds",
+    "compare": "print two specs side by side",
     "compile": "print a standalone program",
     "train": "train a net by its recipe",
+    "fmt": "lay specs out in one way",
+    "expand": "print a spec with everything written out",
     "ops": "list the ops, or explain one",
     "explain": "explain an error by its code",
     "completion": "print a script that completes command lines",

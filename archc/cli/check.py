@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
             continue
         claims = len(graph.net.expects)
         said = "1 claim holds" if claims == 1 else f"{claims} claims hold"
-        layers = len(graph.nodes) - 1
+        layers = sum(node.is_layer for node in graph.nodes)
         many = "1 layer" if layers == 1 else f"{layers} layers"
         print(f"{graph.source.name}: {graph.name}, {many}; {said}")
     if arguments.json:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from archc.cli.common import add_spec, settings
+from archc.cli.common import add_spec, load
 from archc.diagnostics import fail
 
 _EPILOG = """\
@@ -37,10 +37,10 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Compile and write."""
-    from archc.driver import compile_graph, load
+    from archc.driver import compile_graph
     from archc.errors.backends import CannotWrite
 
-    graph = load(arguments.spec, settings(arguments))
+    graph = load(arguments)
     program = compile_graph(graph, arguments.backend, heads=not arguments.no_aux)
     if arguments.output is None:
         sys.stdout.write(program.text)

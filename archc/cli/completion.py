@@ -55,8 +55,9 @@ def _completions() -> dict[str, _Completion]:
     from archc.library import names
     from archc.ops import OPS
 
+    spec = _spec(names())
     return {
-        "SPEC": _spec(names()),
+        **dict.fromkeys(("SPEC", "A", "B"), spec),
         "FILE": shtab.FILE,
         "DIR": shtab.DIRECTORY,
         "digits|FOLDER": shtab.DIRECTORY,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 
-from archc.cli.common import add_spec, positive, settings
+from archc.cli.common import add_spec, load, positive
 
 _EPILOG = """\
-MACs are the multiply-adds of conv and fc for one image, the figure that papers quote;
+MACs are the multiply-adds of conv, deconv and fc for one image, the figure that papers quote;
 FLOPs are twice that plus everything else.
 
 Memory is that of a batch. At inference: the weights at the precision, and the most that live
@@ -20,6 +20,7 @@ examples:
   archc params alexnet
   archc params vgg_d --set classes=10
   archc params vgg_d --batch 64 --precision bf16
+  archc params vgg_d --set classes=10 --input 3x32x32 --width 0.25
   archc params alexnet --explain
   archc params specs/vgg_d.arch --json
 """
@@ -52,9 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
     from archc.analysis.arithmetic import explained
     from archc.analysis.report import as_json, report
     from archc.analysis.table import as_text
-    from archc.driver import load
 
-    graph = load(arguments.spec, settings(arguments))
+    graph = load(arguments)
     if arguments.explain:
         print(explained(graph))
         return 0

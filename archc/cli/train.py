@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archc.cli.common import add_spec, not_negative, positive, settings
+from archc.cli.common import add_spec, load, not_negative, positive
 
 if TYPE_CHECKING:
     from archc.backend import Engine
@@ -24,6 +24,7 @@ learning curve.
 examples:
   archc train lenet --data digits
   archc train vgg_d --data photos --set classes=5 --batch 32
+  archc train vgg_d --data photos --set classes=5 --input 3x64x64 --width 0.25
 """
 
 
@@ -62,12 +63,12 @@ def declare(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train; 0 where it finished, 1 where it failed, 130 where it was interrupted."""
     from archc.backend import backend
-    from archc.driver import compile_graph, load
+    from archc.driver import compile_graph
     from archc.resolve import resolved
     from archc.train import Job, default_run_dir, train
     from archc.trainable import trainable
 
-    graph = load(arguments.spec, settings(arguments))
+    graph = load(arguments)
     recipe = trainable(graph)
     program = compile_graph(graph, arguments.backend)
     framework = backend(arguments.backend)

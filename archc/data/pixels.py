@@ -6,6 +6,7 @@ leaves its argument as it was. What cannot be done raises `DoesNotFitError`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -43,16 +44,40 @@ def resize(image: Pixels, size: int | tuple[int, int]) -> Pixels:
         raise DoesNotFitError(
             f"the result would be {new[0]}x{new[1]}, more than {MAX_PIXELS:,} pixels"
         )
+    return _resampled(image, new, Image.Resampling.BILINEAR)
+
+
+def _resampled(image: Pixels, new: tuple[int, int], method: Image.Resampling) -> Pixels:
+    height, width = image.shape[-3:-1]
     # A channel at a time: Pillow's float images have one, and 8 bits would round.
     planes = np.moveaxis(image, -1, -3).reshape(-1, height, width)
     out = np.empty((len(planes), *new), np.float32)
     for plane, target in zip(planes, out, strict=True):
-        resized = Image.fromarray(np.ascontiguousarray(plane)).resize(
-            (new[1], new[0]), Image.Resampling.BILINEAR
-        )
+        resized = Image.fromarray(np.ascontiguousarray(plane)).resize((new[1], new[0]), method)
         target[...] = np.asarray(resized)
     stacked = out.reshape(*image.shape[:-3], image.shape[-1], *new)
     return np.ascontiguousarray(np.moveaxis(stacked, -3, -1))
+
+
+_FILTERS = {
+    "bilinear": Image.Resampling.BILINEAR,
+    "area": Image.Resampling.BOX,
+    "nearest": Image.Resampling.NEAREST,
+    "cubic": Image.Resampling.BICUBIC,
+}
+METHODS = tuple(_FILTERS)
+"""The ways to resample, in the order that a draw counts them."""
+
+
+def scaled(image: Pixels, size: tuple[int, int], method: str) -> Pixels:
+    """Resampled to a height and width by one of `METHODS`."""
+    if size == image.shape[-3:-1]:
+        return image
+    out = _resampled(image, size, _FILTERS[method])
+    if method == "cubic":
+        # Its kernel has negative lobes: it would pass black and white beside an edge.
+        np.clip(out, image.min(), image.max(), out=out)
+    return out
 
 
 def crop(image: Pixels, top: int, left: int, size: tuple[int, int]) -> Pixels:
@@ -97,6 +122,33 @@ def random_crop(
     return out
 
 
+TRIES = 10
+"""How many pieces are drawn before the middle is taken."""
+
+
+def random_area(
+    image: Pixels,
+    area: tuple[float, float],
+    aspect: tuple[float, float],
+    rng: np.random.Generator,
+) -> Pixels:
+    """A piece with a share of the image's area and an aspect (width over height) drawn evenly,
+    the aspect by its logarithm: a shape and its transpose are equally likely.
+    """
+    height, width = image.shape[-3:-1]
+    for _ in range(TRIES):
+        pixels = height * width * rng.uniform(*area)
+        ratio = math.exp(rng.uniform(math.log(aspect[0]), math.log(aspect[1])))
+        size = max(1, round(math.sqrt(pixels / ratio))), max(1, round(math.sqrt(pixels * ratio)))
+        if size[0] <= height and size[1] <= width:
+            down, right = _room(image, size)
+            return crop(image, int(rng.integers(down + 1)), int(rng.integers(right + 1)), size)
+    ratio = min(max(width / height, aspect[0]), aspect[1])
+    if width / height > ratio:
+        return center_crop(image, (height, max(1, round(height * ratio))))
+    return center_crop(image, (max(1, round(width / ratio)), width))
+
+
 def ten_crop(image: Pixels, size: int | tuple[int, int]) -> Pixels:
     """`(H, W, C)` to `(10, h, w, C)`; views that are there already become ten each."""
     size = pair(size)
@@ -135,6 +187,40 @@ def normalize(
 def add_colour(image: Pixels, shift: NDArray[np.float64]) -> Pixels:
     """Adds one value a channel to every pixel."""
     return image + shift.astype(np.float32)
+
+
+CHANGES = ("brightness", "contrast", "colour")
+"""What `photometric` changes, in the order that a draw counts them."""
+
+LUMA = (0.299, 0.587, 0.114)
+"""How much red, green and blue make a grey (ITU-R BT.601)."""
+
+
+def photometric(
+    image: Pixels, changes: Sequence[str], factors: Sequence[float], white: Sequence[float]
+) -> Pixels:
+    """Each change by its factor, in order, each cut off at black and white."""
+    if image.min() < 0:
+        raise DoesNotFitError(
+            "it has pixels below black; put photometric before subtract_mean and normalize"
+        )
+    top = np.asarray(white, np.float32)
+    for change, factor in zip(changes, factors, strict=True):
+        grey = _grey(image)
+        if change == "contrast":
+            # float64 within, so that a large image's mean is as exact as a small one's.
+            grey = grey.mean(axis=(-3, -2), keepdims=True, dtype=np.float64).astype(np.float32)
+        elif change == "brightness":
+            grey = np.zeros_like(grey)
+        image = np.clip(grey + np.float32(factor) * (image - grey), 0, top).astype(np.float32)
+    return image
+
+
+def _grey(image: Pixels) -> Pixels:
+    """The grey of every pixel, `(..., H, W, 1)`."""
+    if image.shape[-1] != 3:
+        return image.mean(axis=-1, keepdims=True)
+    return image @ np.asarray(LUMA, np.float32)[:, np.newaxis]
 
 
 def mean_pixel(images: Iterable[Pixels]) -> NDArray[np.float64]:

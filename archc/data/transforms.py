@@ -8,16 +8,15 @@ This module knows what each transform means; the arithmetic on pixels is in
 for neither NumPy nor Pillow.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, cast
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from typing_extensions import override
 
+from archc.errors import data as data_errors
 from archc.form import Form
 
 if TYPE_CHECKING:
@@ -39,16 +38,17 @@ Size = Side | tuple[Side, Side]
 """One side for a square, or (height, width)."""
 
 Positive = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(gt=0, le=1)]
 
 
 @dataclass(frozen=True)
 class Given:
     """What a transform is given besides the image."""
 
-    rng: np.random.Generator
+    rng: "np.random.Generator"
     """The image's own source of chance: seeded by (seed, epoch, index of the image)."""
 
-    learned: Learned
+    learned: "Learned"
     """What the transform learned from the training set."""
 
     white: tuple[float, ...]
@@ -68,7 +68,7 @@ class Transform(Form, ABC):
     """Changes the values of pixels in a fixed way: what is learned later depends on it."""
 
     @abstractmethod
-    def apply(self, image: Pixels, given: Given) -> Pixels:
+    def apply(self, image: "Pixels", given: "Given") -> "Pixels":
         """The image, transformed. Raises `DoesNotFitError`. Never writes into its argument."""
 
     def white(self, white: tuple[float, ...]) -> tuple[float, ...]:
@@ -83,7 +83,7 @@ class LearningTransform(Transform):
     """A transform that learns something from the training set first."""
 
     @abstractmethod
-    def learn(self, images: Iterable[Pixels], white: tuple[float, ...]) -> Learned:
+    def learn(self, images: Iterable["Pixels"], white: tuple[float, ...]) -> "Learned":
         """What it must know of the training images, as they reach it. Raises `DoesNotFitError`."""
 
 
@@ -98,10 +98,33 @@ class Resize(Transform):
     size: Size
 
     @override
-    def apply(self, image: Pixels, given: Given) -> Pixels:
+    def apply(self, image: "Pixels", given: "Given") -> "Pixels":
         from archc.data import pixels
 
         return pixels.resize(image, self.size)
+
+
+class JitterResize(Transform):
+    """Scales as `resize` does, to a shorter side drawn from `low` to `high`: scale jittering
+    (VGG, section 3.1: from 256 to 512). Every whole number of pixels is equally likely.
+    """
+
+    word = "jitter_resize"
+    random = True
+    low: Side
+    high: Side
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "JitterResize":
+        if self.low > self.high:
+            raise ValueError("low must not be more than high")
+        return self
+
+    @override
+    def apply(self, image: "Pixels", given: "Given") -> "Pixels":
+        from archc.data import pixels
+
+        return pixels.resize(image, int(given.rng.integers(self.low, self.high + 1)))
 
 
 class CenterCrop(Transform):
@@ -111,7 +134,7 @@ class CenterCrop(Transform):
     size: Size
 
     @override
-    def apply(self, image: Pixels, given: Given) -> Pixels:
+    def apply(self, image: "Pixels", given: "Given") -> "Pixels":
         from archc.data import pixels
 
         return pixels.center_crop(image, self.size)
@@ -129,10 +152,46 @@ class RandomCrop(Transform):
     pad: Annotated[int, Field(ge=0, le=MAX_SIDE)] = 0
 
     @override
-    def apply(self, image: Pixels, given: Given) -> Pixels:
+    def apply(self, image: "Pixels", given: "Given") -> "Pixels":
         from archc.data import pixels
 
         return pixels.random_crop(image, self.size, self.pad, given.rng)
+
+
+class RandomAreaCrop(Transform):
+    """A piece of any size and shape from anywhere, scaled to `size` (GoogLeNet, section 6).
+
+    Its share of the image's area lies evenly in `area`, its width over its height in `aspect`,
+    a shape and its transpose equally likely. Where ten draws in a row do not fit the image,
+    it is the largest piece from the middle of an aspect that is allowed.
+
+    `varied` interpolation is bilinear, area, nearest or cubic, equally likely; all but nearest
+    are antialiased, and none passes the darkest and the brightest value of the piece.
+    """
+
+    word = "random_area_crop"
+    random = True
+    size: Size
+    area: tuple[Share, Share] = (0.08, 1.0)
+    aspect: tuple[Positive, Positive] = (0.75, 1.3333)
+    interpolation: Literal["bilinear", "area", "nearest", "cubic", "varied"] = "bilinear"
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "RandomAreaCrop":
+        for name, (low, high) in (("area", self.area), ("aspect", self.aspect)):
+            if low > high:
+                raise ValueError(f"the lower end of {name} comes first")
+        return self
+
+    @override
+    def apply(self, image: "Pixels", given: "Given") -> "Pixels":
+        from archc.data import pixels
+
+        piece = pixels.random_area(image, self.area, self.aspect, given.rng)
+        method = self.interpolation
+        if method == "varied":
+            method = pixels.METHODS[int(given.rng.integers(len(pixels.METHODS)))]
+        return pixels.scaled(piece, pixels.pair(self.size), method)
 
 
 class Flip(Transform):
@@ -142,7 +201,7 @@ class Flip(Transform):
     random = True
 
     @override
-    def apply(self, image: Pixels, given: Given) -> Pixels:
+    def apply(self, image: "Pixels", given: "Given") -> "Pixels":
         return image[..., ::-1, :] if given.rng.random() < 0.5 else image
 
 
@@ -158,7 +217,7 @@ class Shift(Transform):
     pixels: Annotated[int, Field(ge=0, le=MAX_SIDE)]
 
     @override
-    def apply(self, image: Pixels, given: Given) -> Pixels:
+    def apply(self, image: "Pixels", given: "Given") -> "Pixels":
         from archc.data import pixels
 
         return pixels.random_crop(image, image.shape[-3:-1], self.pixels, given.rng)
@@ -177,14 +236,14 @@ class SubtractMean(LearningTransform):
     per: Literal["pixel", "channel"] = "pixel"
 
     @override
-    def learn(self, images: Iterable[Pixels], white: tuple[float, ...]) -> Learned:
+    def learn(self, images: Iterable["Pixels"], white: tuple[float, ...]) -> "Learned":
         from archc.data import pixels
 
         mean = pixels.mean_pixel if self.per == "pixel" else pixels.mean_channel
         return {"mean": mean(images)}
 
     @override
-    def apply(self, image: Pixels, given: Given) -> Pixels:
+    def apply(self, image: "Pixels", given: "Given") -> "Pixels":
         from archc.data import pixels
 
         return pixels.subtract(image, given.learned["mean"])
@@ -204,20 +263,49 @@ class PcaColor(LearningTransform):
     std: Positive = 0.1
 
     @override
-    def learn(self, images: Iterable[Pixels], white: tuple[float, ...]) -> Learned:
+    def learn(self, images: Iterable["Pixels"], white: tuple[float, ...]) -> "Learned":
         from archc.data import pixels
 
         values, vectors = pixels.colour_axes(images, white)
         return {"eigenvalues": values, "eigenvectors": vectors}
 
     @override
-    def apply(self, image: Pixels, given: Given) -> Pixels:
+    def apply(self, image: "Pixels", given: "Given") -> "Pixels":
         from archc.data import pixels
 
         alpha = given.rng.normal(0.0, self.std, 3)
         learned = given.learned
         shift = learned["eigenvectors"] @ (alpha * learned["eigenvalues"])
         return pixels.add_colour(image, shift * given.white)
+
+
+class Photometric(Transform):
+    """Changes brightness, contrast and colour, in an order drawn for each image, each by a
+    factor drawn from `low` to `high` (Howard 2013, section 2; GoogLeNet, section 6).
+
+    Brightness scales from black, contrast from the image's mean grey, colour from each pixel's
+    own grey; what passes black or white is cut off. So it belongs before the steps that change
+    values. A grey image has no colour to change.
+    """
+
+    word = "photometric"
+    random = True
+    low: Positive = 0.5
+    high: Positive = 1.5
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Photometric":
+        if self.low > self.high:
+            raise ValueError("low must not be more than high")
+        return self
+
+    @override
+    def apply(self, image: "Pixels", given: "Given") -> "Pixels":
+        from archc.data import pixels
+
+        changes = tuple(pixels.CHANGES[int(i)] for i in given.rng.permutation(len(pixels.CHANGES)))
+        factors = given.rng.uniform(self.low, self.high, len(changes))
+        return pixels.photometric(image, changes, factors.tolist(), given.white)
 
 
 class Scale(Transform):
@@ -228,7 +316,7 @@ class Scale(Transform):
     factor: Positive
 
     @override
-    def apply(self, image: Pixels, given: Given) -> Pixels:
+    def apply(self, image: "Pixels", given: "Given") -> "Pixels":
         return image * self.factor
 
     @override
@@ -248,7 +336,7 @@ class Normalize(Transform):
     std: Positive | tuple[Positive, ...]
 
     @override
-    def apply(self, image: Pixels, given: Given) -> Pixels:
+    def apply(self, image: "Pixels", given: "Given") -> "Pixels":
         from archc.data import pixels
 
         return pixels.normalize(image, self.mean, self.std)
@@ -271,22 +359,44 @@ class TenCrop(Transform):
     size: Size
 
     @override
-    def apply(self, image: Pixels, given: Given) -> Pixels:
+    def apply(self, image: "Pixels", given: "Given") -> "Pixels":
         from archc.data import pixels
 
         return pixels.ten_crop(image, self.size)
+
+
+class OneOfTenCrop(Transform):
+    """One of the ten views of `ten_crop`, each equally likely (ZFNet, section 3)."""
+
+    word = "one_of_ten_crop"
+    random = True
+    size: Size
+
+    @override
+    def apply(self, image: "Pixels", given: "Given") -> "Pixels":
+        from archc.data import pixels
+
+        # Of each view apart, where there are several already.
+        ten = pixels.ten_crop(image, self.size).reshape(
+            10, *image.shape[:-3], *pixels.pair(self.size), image.shape[-1]
+        )
+        return ten[int(given.rng.integers(10))]
 
 
 TRANSFORMS: dict[str, type[Transform]] = {
     form.word: form
     for form in (
         Resize,
+        JitterResize,
         CenterCrop,
         RandomCrop,
+        RandomAreaCrop,
+        OneOfTenCrop,
         Flip,
         Shift,
         SubtractMean,
         PcaColor,
+        Photometric,
         Scale,
         Normalize,
         TenCrop,
@@ -295,15 +405,12 @@ TRANSFORMS: dict[str, type[Transform]] = {
 """Every transform, by the name that specs use."""
 
 
-def misplaced(transform: Transform, where: Where) -> Diagnostic | None:
+def misplaced(transform: Transform, where: Where) -> "Diagnostic | None":
     """What is wrong with a transform in `augment { }` or `evaluate { }`, if anything."""
-    # Loaded here: a spec without this fault does not pay for the whole family of errors.
-    from archc.errors.data import RandomInEvaluate, ViewsInAugment
-
     if where == "evaluate" and transform.random:
-        return RandomInEvaluate(transform=transform.word)
+        return data_errors.RandomInEvaluate(transform=transform.word)
     if where == "augment" and transform.many:
-        return ViewsInAugment(transform=transform.word)
+        return data_errors.ViewsInAugment(transform=transform.word)
     return None
 
 

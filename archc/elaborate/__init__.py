@@ -7,6 +7,7 @@ and finds the next independent one, but none that only follows.
 from __future__ import annotations
 
 from archc.elaborate.graph_builder import MAX_ELEMENTS, MAX_NODES
-from archc.elaborate.walk import MAX_NESTING, MAX_STEPS, elaborate
+from archc.elaborate.net import elaborate
+from archc.elaborate.walk import MAX_NESTING, MAX_STEPS
 
 __all__ = ["MAX_ELEMENTS", "MAX_NESTING", "MAX_NODES", "MAX_STEPS", "elaborate"]

@@ -8,7 +8,7 @@ from dataclasses import replace
 from archc import syntax
 from archc.diagnostics import Label
 from archc.elaborate.structures import word_of
-from archc.errors.shapes import BranchesDiffer
+from archc.errors import shapes as shape_errors
 from archc.ir import Node
 from archc.ops.base import Shape, pair, written
 from archc.ops.conv import Conv
@@ -25,17 +25,18 @@ def items_span(branch: syntax.Branch) -> Span:
 def is_skip(branch: syntax.Branch) -> bool:
     """Whether a branch is `skip`: what arrives, unchanged."""
     item = branch.items[0] if len(branch.items) == 1 else None
-    bare = item is not None and not item.args and item.body is None and item.label is None
-    return item is not None and bare and word_of(item) == "skip"
+    if not isinstance(item, syntax.Item) or item.args or item.body or item.label:
+        return False
+    return word_of(item) == "skip"
 
 
 def branches_differ(
-    fault: BranchesDiffer,
+    fault: shape_errors.BranchesDiffer,
     item: syntax.Item,
     shapes: Sequence[Shape],
     starts: Sequence[int],
     nodes: Sequence[Node],
-) -> BranchesDiffer:
+) -> shape_errors.BranchesDiffer:
     """The same fault, pointing at the branch that is unlike the most."""
     branches = item.body.branches if isinstance(item.body, syntax.Branches) else ()
     sizes = [shape[1:] for shape in shapes]
@@ -48,28 +49,39 @@ def branches_differ(
     if odd is None:
         return _channels_differ(fault, branches, shapes)
     other = sizes.index(usual)
-    fix = ""
-    end = starts[odd + 1] if odd + 1 < len(starts) else len(nodes)
-    shrinking = [
-        node for node in nodes[starts[odd] : end] if node.each[1:] != nodes[node.inputs[0]].each[1:]
-    ]
-    if len(shrinking) == 1 and isinstance(shrinking[0].op, Conv | Pool):
-        op = shrinking[0].op
-        kernel = pair(op.kernel)
-        before = nodes[shrinking[0].inputs[0]].each[1:]
-        if before == usual and kernel[0] % 2 and kernel[1] % 2:
-            size = kernel[0] if kernel[0] == kernel[1] else written(kernel)
-            out = f", {op.out}" if isinstance(op, Conv) else ""
-            fix = f"{op.word}({size}, 1{out}, pad=same) keeps {written(usual)}"
+    fix = _kept(odd, usual, starts, nodes)
+    if not fix and len(sizes) == 2:
+        # Of two branches, either may be the odd one.
+        fix = _kept(other, sizes[odd], starts, nodes)
     label = Label(items_span(branches[other]), f"this branch is {written(usual)}")
     return replace(
         fault, shape=shapes[odd], branches=(label,), fix=fix, span=items_span(branches[odd])
     )
 
 
+def _kept(branch: int, size: tuple[int, ...], starts: Sequence[int], nodes: Sequence[Node]) -> str:
+    """How the one op of a branch that makes its map smaller would keep it at a size."""
+    end = starts[branch + 1] if branch + 1 < len(starts) else len(nodes)
+    shrinking = [
+        node
+        for node in nodes[starts[branch] : end]
+        if node.each[1:] != nodes[node.inputs[0]].each[1:]
+    ]
+    if len(shrinking) != 1 or not isinstance(shrinking[0].op, Conv | Pool):
+        return ""
+    op = shrinking[0].op
+    kernel = pair(op.kernel)
+    before = nodes[shrinking[0].inputs[0]].each[1:]
+    if before != size or not kernel[0] % 2 or not kernel[1] % 2:
+        return ""
+    window = kernel[0] if kernel[0] == kernel[1] else written(kernel)
+    out = f", {op.out}" if isinstance(op, Conv) else ""
+    return f"{op.word}({window}, 1{out}, pad=same) keeps {written(size)}"
+
+
 def _channels_differ(
-    fault: BranchesDiffer, branches: Sequence[syntax.Branch], shapes: Sequence[Shape]
-) -> BranchesDiffer:
+    fault: shape_errors.BranchesDiffer, branches: Sequence[syntax.Branch], shapes: Sequence[Shape]
+) -> shape_errors.BranchesDiffer:
     """The same fault where only the numbers of channels are unlike."""
     widths = [shape[0] for shape in shapes]
     usual = max(widths, key=widths.count)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 
-from archc import syntax
-from archc.diagnostics import Diagnostic, DiagnosticError, Sink, some
+from archc import ops, syntax
+from archc.diagnostics import Diagnostic, DiagnosticError, Sink, fail, some
 from archc.elaborate.place import Place
 from archc.errors import names as errors
-from archc.evaluate import Environment, PoisonedError, Value, evaluate
+from archc.evaluate import FUNCTIONS, Callee, Environment, PoisonedError, Value, evaluate
 from archc.source import Span
 
 
@@ -28,7 +29,48 @@ def check_params(params: Sequence[syntax.Param], sink: Sink) -> None:
         seen.setdefault(param.name.text, param.name.span)
 
 
-def net_parameters(net: syntax.Net, settings: Mapping[str, Value], sink: Sink) -> Environment:
+IsCallable = Callable[[str], bool]
+"""Whether a word is an op or a block."""
+
+
+def argument(expr: syntax.Expr, env: Environment, is_callable: IsCallable) -> Value:
+    """The value that a parameter is given: of an expression, or an op or block by its name.
+
+    Raises as `evaluate` does.
+    """
+    match expr:
+        case syntax.Name(parts=(name,)) if not {name} & {"in", *env.values, *env.poisoned}:
+            if is_callable(name):
+                return Callee(syntax.Ident(name, expr.span), (), env, name)
+            near = (*ops.OPS, "true", "false")
+            fault = errors.UnknownName(name=name, known=(*env.values,), near=near, span=expr.span)
+            fail(fault)
+        case syntax.Call(name=name, args=args) if name.text not in FUNCTIONS:
+            if isinstance(value := env.values.get(name.text), Callee):
+                # A parameter's op with arguments: handed on to another block.
+                if value.args:
+                    rule = f"is {value.text} here, which has its arguments"
+                    fail(errors.WrongBody(name=f"'{name.text}'", rule=rule, span=expr.span))
+                text = value.name.text + _on_one_line(expr.span.text)[len(name.text) :]
+                return Callee(value.name, args, env, text)
+            if is_callable(name.text):
+                return Callee(name, args, env, _on_one_line(expr.span.text))
+            known = (*ops.OPS, *FUNCTIONS)
+            kind = "op, block or function"
+            fail(errors.UnknownForm(name=name.text, kind=kind, known=known, span=name.span))
+        case _:
+            pass
+    return evaluate(expr, env)
+
+
+def _on_one_line(text: str) -> str:
+    """The text of an expression, without its comments."""
+    return " ".join(re.sub(r'("[^"\n]*")|#[^\n]*', r"\1", text).split())
+
+
+def net_parameters(
+    net: syntax.Net, settings: Mapping[str, Value], sink: Sink, is_callable: IsCallable
+) -> Environment:
     """The values of a net's parameters: as set from outside, or their defaults."""
     check_params(net.params, sink)
     known = tuple(param.name.text for param in net.params)
@@ -48,7 +90,7 @@ def net_parameters(net: syntax.Net, settings: Mapping[str, Value], sink: Sink) -
             sink.add(errors.NoValue(net=net.name.text, name=name, span=param.name.span))
         else:
             try:
-                values[name] = evaluate(param.default, env)
+                values[name] = argument(param.default, env, is_callable)
             except (DiagnosticError, PoisonedError) as error:
                 poisoned.add(name)
                 if isinstance(error, DiagnosticError):
@@ -57,15 +99,23 @@ def net_parameters(net: syntax.Net, settings: Mapping[str, Value], sink: Sink) -
 
 
 def block_arguments(
-    item: syntax.Item, block: syntax.Block, place: Place, channels: int | None
+    item: syntax.Item,
+    args: Sequence[syntax.Arg],
+    block: syntax.Block,
+    place: Place,
+    here: Environment,
+    is_callable: IsCallable,
 ) -> tuple[Environment, dict[str, syntax.Expr]]:
-    """The values of a block's parameters, and the expressions they came from."""
+    """The values of a block's parameters, and the expressions they came from.
+
+    `here` is what names mean in the arguments, the channels that arrive among them.
+    """
     form = block.name.text
     params = [param.name.text for param in block.params]
     given: dict[str, syntax.Arg] = {}
     unknown = False
     signature = f"{form}({some(params)})" if params else form
-    for position, arg in enumerate(item.args):
+    for position, arg in enumerate(args):
         if arg.name is None and position >= len(params):
             fault: Diagnostic = errors.TooManyArguments(
                 form=form, most=len(params), signature=signature, span=arg.span
@@ -94,7 +144,6 @@ def block_arguments(
             form=form, missing=missing, signature=signature, span=item.span
         )
         place.report(fault)
-    here = place.env.at(channels)
     values: dict[str, Value] = {}
     exprs: dict[str, syntax.Expr] = {}
     poisoned: set[str] = set(missing)
@@ -106,10 +155,10 @@ def block_arguments(
         try:
             if name in given:
                 exprs[name] = given[name].value
-                values[name] = evaluate(given[name].value, here)
+                values[name] = argument(given[name].value, here, is_callable)
             elif param.default is not None:
                 # A default may use the parameters before it, and `in` at the call.
-                values[name] = evaluate(param.default, before)
+                values[name] = argument(param.default, before, is_callable)
         except PoisonedError:
             poisoned.add(name)
         except DiagnosticError as error:

@@ -10,8 +10,8 @@ from archc import syntax
 from archc.binding import bind
 from archc.data.transforms import Where, misplaced
 from archc.diagnostics import Diagnostic, DiagnosticError, Sink, did_you_mean
+from archc.errors import names as name_errors
 from archc.errors import recipes as errors
-from archc.errors.names import UnknownForm
 from archc.evaluate import Environment, PoisonedError, Value, evaluate, shown
 from archc.form import Form
 from archc.ir import Assumption, Node, Stage
@@ -185,7 +185,8 @@ class _RecipeElaborator:
     def _steps(self, clause: syntax.Steps, where: Where) -> tuple[Transform, ...]:
         steps: list[Transform] = []
         for item in clause.items:
-            if item.name is None or item.label is not None or item.body is not None:
+            plain = isinstance(item, syntax.Item) and item.label is None and item.body is None
+            if not isinstance(item, syntax.Item) or not plain or item.name is None:
                 rule = "holds steps such as resize(256), without labels or braces"
                 self.sink.add(errors.WrongClause(name=where, rule=rule, span=item.span))
                 continue
@@ -270,7 +271,7 @@ class _RecipeElaborator:
             self._assume(f"{name.text} {written}", arg.assumed)
         form = known.get(name.text.lower())
         if form is None:
-            fault: Diagnostic = UnknownForm(
+            fault: Diagnostic = name_errors.UnknownForm(
                 name=name.text, kind=kind, known=tuple(known), span=name.span
             )
             self.sink.add(fault)

@@ -1,8 +1,6 @@
 """The words of a chain that are no ops: what holds other items, and what is kept for later."""
 
-from __future__ import annotations
-
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import Field
 
@@ -15,14 +13,14 @@ from archc.ops.merge import Add, Concat, Mul
 class Towers(Form):
     """`towers(n) { ... }`: n copies with weights of their own, side by side (AlexNet, Fig. 2)."""
 
-    word: ClassVar[str] = "towers"
+    word = "towers"
     n: Annotated[int, Field(ge=2, le=1024)]
 
 
 class Aux(Form):
     """`aux(weight) { ... }`: a side branch with a loss of its own (GoogLeNet, Section 5)."""
 
-    word: ClassVar[str] = "aux"
+    word = "aux"
     weight: Annotated[float, Field(gt=0)]
 
 
@@ -30,9 +28,15 @@ MERGES: dict[str, type[Op]] = {"concat": Concat, "add": Add, "mul": Mul, "split"
 """What joins branches, and the op that joins them; `split` hands each branch its share."""
 
 STRUCTURES = ("input", *MERGES, "towers", "aux", "skip", "from")
-NOT_YET = frozenset({"repeat", "if", "else", "as", "defaults", "after", "import"})
 
 
-def word_of(item: syntax.Item) -> str:
+def word_of(item: syntax.Step) -> str:
     """The word that an item begins with: ops are the same in capitals."""
-    return item.name.text.lower() if item.name is not None else ""
+    return item.name.text.lower() if isinstance(item, syntax.Item) and item.name else ""
+
+
+class Times(Form):
+    """`repeat(n) { ... }`: the chain n times, each with weights of its own."""
+
+    word = "repeat"
+    n: Annotated[int, Field(ge=0)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import keyword
+import textwrap
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import cast
@@ -57,7 +58,25 @@ class Index:
     index: str
 
 
-Tree = Text | Call | Items | Infix | Index
+@dataclass(frozen=True)
+class Each:
+    """`*(tree for index in values)`: arguments, as many as there are values."""
+
+    tree: Tree
+    index: str
+    values: Tree
+
+
+@dataclass(frozen=True)
+class Either:
+    """`then if condition else otherwise`."""
+
+    condition: str
+    then: Tree
+    otherwise: Tree
+
+
+Tree = Text | Call | Items | Infix | Index | Each | Either
 
 
 def name(text: str) -> Text:
@@ -109,6 +128,13 @@ def docstring(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else "?" for c in safe)
 
 
+def wrapped(text: str, width: int) -> str:
+    """A description in lines of so many characters at most."""
+    return (
+        "\n".join(textwrap.wrap(text, width, break_on_hyphens=False)) if len(text) > width else text
+    )
+
+
 def identifier(text: str, taken: Collection[str] = ()) -> str:
     """A Python identifier for a name of a spec: the same, or with underscores behind it."""
     while keyword.iskeyword(text) or text in taken:
@@ -147,19 +173,23 @@ def flat(tree: Tree) -> str:
             return f" {operator} ".join(_operand(operand, operator) for operand in operands)
         case Index(on=on, index=index):
             return f"{_receiver(on)}[{index}]"
+        case Each(tree=inner, index=index, values=values):
+            return f"*({flat(inner)} for {index} in {flat(values)})"
+        case Either(condition=condition, then=then, otherwise=otherwise):
+            return f"{flat(then)} if {condition} else {flat(otherwise)}"
         case Call():
             return f"{_head(tree)}({', '.join(_arguments(tree))})"
 
 
 def _operand(tree: Tree, operator: str) -> str:
     """An operand, in brackets where it is a sum within a product."""
-    inner = isinstance(tree, Infix) and tree.operator != operator
+    inner = isinstance(tree, Either) or (isinstance(tree, Infix) and tree.operator != operator)
     return f"({flat(tree)})" if inner else flat(tree)
 
 
 def _receiver(tree: Tree) -> str:
     """A tree before a dot or an index."""
-    return f"({flat(tree)})" if isinstance(tree, Infix) else flat(tree)
+    return f"({flat(tree)})" if isinstance(tree, Infix | Either) else flat(tree)
 
 
 def _head(call: Call) -> str:
@@ -178,6 +208,18 @@ def layout(tree: Tree, indent: int, before: str = "", after: str = "") -> list[s
     match tree:
         case Text() | Index():
             return [line]
+        case Each(tree=inner, index=index, values=values):
+            opening = f"{' ' * indent}{before}*("
+            rest = layout(values, indent + 4, f"for {index} in ")
+            return [opening, *layout(inner, indent + 4), *rest, f"{' ' * indent}){after}"]
+        case Either(condition=condition, then=then, otherwise=otherwise):
+            return [
+                f"{' ' * indent}{before}(",
+                *layout(then, indent + 4),
+                f"{' ' * (indent + 4)}if {condition}",
+                *layout(otherwise, indent + 4, "else "),
+                f"{' ' * indent}){after}",
+            ]
         case Infix(operands=operands, operator=operator):
             return _broken_infix(operands, operator, indent, before, after)
         case Items(items=items, brackets=brackets):

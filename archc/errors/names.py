@@ -18,11 +18,21 @@ class UnknownForm(Diagnostic):
     name: str
     kind: str
     known: tuple[str, ...]
+    value: str = ""
+    """What the name means there, where it is a parameter that is no op."""
 
     def message(self) -> str:
+        if self.value:
+            return f"'{self.name}' is {self.value} here, and no {self.kind}"
         return f"no {self.kind} is called '{self.name}'"
 
     def help(self) -> str:
+        if self.value:
+            return f"a parameter is given an op by its name, without quotes: {self.name} = relu"
+        if "-" in self.name:
+            near = did_you_mean(self.name.rstrip("-0123456789"), self.known)
+            short = "shorthand is conv3-64, conv1x7-32, FC-4096"
+            return short if near in ("", "did you mean 'conv'?") else near
         elsewhere = _ELSEWHERE.get(self.name.lower())
         if elsewhere is not None and elsewhere[0] in self.known:
             return elsewhere[1]
@@ -30,6 +40,8 @@ class UnknownForm(Diagnostic):
 
 
 _FC = ("fc", "it is called fc here: fc(4096)")
+_REPEAT = ("conv", "what is done several times: repeat(3) as i { ... }")
+_ELSE_IF = ("conv", "it is spelled else if")
 _FLATTEN = ("fc", "leave it out: fc flattens what reaches it")
 _ELSEWHERE = {
     "linear": _FC,
@@ -39,6 +51,12 @@ _ELSEWHERE = {
     "adaptiveavgpool2d": ("global_avgpool", "it is called global_avgpool here"),
     "localresponsenorm": ("lrn", "it is called lrn here: lrn(5)"),
     "gaussian": ("normal", "it is called normal here: normal(0, 0.01)"),
+    "for": _REPEAT,
+    "while": _REPEAT,
+    "loop": _REPEAT,
+    "elif": _ELSE_IF,
+    "elseif": _ELSE_IF,
+    "elsif": _ELSE_IF,
     "xavier": ("glorot", "it is called glorot here"),
     "kaiming": ("he", "it is called he here"),
 }
@@ -142,14 +160,18 @@ class UnknownName(Diagnostic):
     code: ClassVar[str] = "E0307"
     name: str
     known: tuple[str, ...]
+    near: tuple[str, ...] = ("true", "false")
+    """What may be meant too, but is not listed."""
+    fix: str = "a number, or a parameter: net lenet(classes = 10) { ... }"
+    """What to write where nothing is known."""
 
     def message(self) -> str:
         return f"'{self.name}' is not known here"
 
     def help(self) -> str:
-        near = did_you_mean(self.name, (*self.known, "true", "false"))
+        near = did_you_mean(self.name, (*self.known, *self.near))
         if near or not self.known:
-            return near or "a number, or a parameter: net lenet(classes = 10) { ... }"
+            return near or self.fix
         return f"known here: {some(self.known)}"
 
 
@@ -191,7 +213,7 @@ class RecursiveBlock(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class WrongBody(Diagnostic):
-    """A structure without its braces or branches, or braces where none belong."""
+    """A structure without its braces or branches, or braces or arguments where none belong."""
 
     code: ClassVar[str] = "E0310"
     name: str
@@ -222,25 +244,31 @@ class BadInput(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class BadOperands(Diagnostic):
-    """An expression that has no value: it divides by zero, or calculates with what is no number."""
+    """An expression that has no value: it divides by zero, calculates with what is no number, takes
+    an element that a list does not have, or asks a condition of what is neither true nor false."""
 
     code: ClassVar[str] = "E0312"
     problem: str
+    fix: str = ""
 
     def message(self) -> str:
         return self.problem
 
+    def help(self) -> str:
+        return self.fix
+
 
 @dataclass(frozen=True, kw_only=True)
 class AmbiguousName(Diagnostic):
-    """A parameter has the name of a word that an argument takes, such as `same` for `pad`; which
-    one is meant cannot be known."""
+    """A parameter has the name of a word that an argument takes, such as `same` for `pad`, or of
+    another op than it stands for; which one is meant cannot be known."""
 
     code: ClassVar[str] = "E0313"
     name: str
+    other: str = "a word that this argument takes too"
 
     def message(self) -> str:
-        return f"'{self.name}' is a parameter here, and a word that this argument takes too"
+        return f"'{self.name}' is a parameter here, and {self.other}"
 
     def help(self) -> str:
         return "rename the parameter"

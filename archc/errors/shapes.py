@@ -32,7 +32,8 @@ class WindowTooLarge(Diagnostic):
         return [f"the kernel comes first: {self.order}"] if self.order else []
 
     def help(self) -> str:
-        return "a smaller window, more padding, or fewer strides before this"
+        size = f"{self.padded[0]}x{self.padded[1]}"
+        return f"a window of {size} at most, more padding, or fewer strides before this"
 
 
 @dataclass(frozen=True, kw_only=True)

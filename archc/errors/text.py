@@ -45,7 +45,7 @@ class TooLong(Diagnostic):
         return f"{self.path} has more than {self.limit:,} {self.unit}, the most that a spec may"
 
     def help(self) -> str:
-        return "layers that repeat are said once, in a block: block c3(n) { conv(3, 1, n) relu }"
+        return "layers that repeat are said once: repeat(3) { ... }, block c3(n) { ... }"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,7 +153,7 @@ class BadNumber(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class ReservedName(Diagnostic):
-    """The words of the language cannot be names of nets, blocks, parameters or labels."""
+    """The words of the language cannot be names of nets, blocks, parameters, counters or labels."""
 
     code: ClassVar[str] = "E0105"
     word: str
@@ -176,17 +176,6 @@ class TooDeep(Diagnostic):
 
     def message(self) -> str:
         return f"{self.what} are nested more than {self.limit} deep here"
-
-
-@dataclass(frozen=True, kw_only=True)
-class NotYet(Diagnostic):
-    """The language has this word, and a later version of archc will carry it out."""
-
-    code: ClassVar[str] = "E0107"
-    word: str
-
-    def message(self) -> str:
-        return f"'{self.word}' is part of the language, but this version of archc cannot do it yet"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,3 +225,25 @@ class TooLongName(Diagnostic):
 
     def message(self) -> str:
         return f"this name has more than {self.limit} characters"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BadImport(Diagnostic):
+    """`import "x.arch"` brings the blocks of a file beside this one, or in a folder there. It
+    never reads anything else: a spec from a stranger cannot look around on your machine."""
+
+    code: ClassVar[str] = "E0111"
+    path: str
+    reason: str
+    fix: str = ""
+
+    def message(self) -> str:
+        return f"cannot import {self.path}: {self.reason}"
+
+    def help(self) -> str:
+        return self.fix
+
+
+def near_file(name: str, known: Sequence[str]) -> str:
+    """The file that was probably meant, or those that are there."""
+    return did_you_mean(name, known) or (f"there are {some(known, 8)}" if known else "")

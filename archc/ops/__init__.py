@@ -57,3 +57,12 @@ _LIBRARY: tuple[type[Op], ...] = (
 
 OPS: dict[str, type[Op]] = {op.word: op for op in _LIBRARY}
 """Every op by the word that specs use."""
+
+ALIASES: dict[str, type[Op]] = {alias: op for op in _LIBRARY for alias in op.aliases}
+"""What papers call an op beside its word."""
+
+
+def find(word: str) -> type[Op] | None:
+    """The op that a spec means by a word: in capitals or not, hyphenated or not."""
+    plain = word.lower().replace("-", "")
+    return OPS.get(plain) or ALIASES.get(plain)

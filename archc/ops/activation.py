@@ -1,9 +1,7 @@
 """Activations, element by element, and softmax."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import Field
 
@@ -13,9 +11,10 @@ from archc.ops.base import Count, Elementwise, Shape, elements
 class Relu(Elementwise):
     """max(0, x) (Nair & Hinton 2010)."""
 
-    word: ClassVar[str] = "relu"
-    wraps: ClassVar[bool] = True
-    layout: ClassVar[str] = "same"
+    word = "relu"
+    is_function = True
+    wraps = True
+    layout = "same"
 
     def other_flops(self, inputs: Sequence[Shape]) -> int:
         """A comparison an element."""
@@ -25,9 +24,10 @@ class Relu(Elementwise):
 class Tanh(Elementwise):
     """The hyperbolic tangent."""
 
-    word: ClassVar[str] = "tanh"
-    wraps: ClassVar[bool] = True
-    layout: ClassVar[str] = "same"
+    word = "tanh"
+    is_function = True
+    wraps = True
+    layout = "same"
 
     def other_flops(self, inputs: Sequence[Shape]) -> int:
         """One an element, as transcendental functions are counted."""
@@ -37,9 +37,10 @@ class Tanh(Elementwise):
 class Sigmoid(Elementwise):
     """1 / (1 + exp(-x))."""
 
-    word: ClassVar[str] = "sigmoid"
-    wraps: ClassVar[bool] = True
-    layout: ClassVar[str] = "same"
+    word = "sigmoid"
+    is_function = True
+    wraps = True
+    layout = "same"
 
     def other_flops(self, inputs: Sequence[Shape]) -> int:
         """exp, addition and division an element."""
@@ -49,9 +50,10 @@ class Sigmoid(Elementwise):
 class Relu6(Elementwise):
     """min(max(0, x), 6) (Howard et al. 2017; Sandler et al. 2018, Section 4)."""
 
-    word: ClassVar[str] = "relu6"
-    layout: ClassVar[str] = "same"
-    wraps: ClassVar[bool] = True
+    word = "relu6"
+    is_function = True
+    layout = "same"
+    wraps = True
 
     def other_flops(self, inputs: Sequence[Shape]) -> int:
         """Two comparisons an element."""
@@ -61,9 +63,10 @@ class Relu6(Elementwise):
 class LeakyRelu(Elementwise):
     """x where x > 0, else slope * x (Maas et al. 2013)."""
 
-    word: ClassVar[str] = "leaky_relu"
-    layout: ClassVar[str] = "same"
-    wraps: ClassVar[bool] = True
+    word = "leaky_relu"
+    is_function = True
+    layout = "same"
+    wraps = True
 
     slope: Annotated[float, Field(ge=0)] = 0.01
 
@@ -78,9 +81,10 @@ class Gelu(Elementwise):
     Exact, by erf, unless approximate=true: 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))).
     """
 
-    word: ClassVar[str] = "gelu"
-    layout: ClassVar[str] = "same"
-    wraps: ClassVar[bool] = True
+    word = "gelu"
+    is_function = True
+    layout = "same"
+    wraps = True
 
     approximate: bool = False
 
@@ -92,9 +96,10 @@ class Gelu(Elementwise):
 class Silu(Elementwise):
     """x * sigmoid(x), also known as swish (Ramachandran et al. 2017)."""
 
-    word: ClassVar[str] = "silu"
-    layout: ClassVar[str] = "same"
-    wraps: ClassVar[bool] = True
+    word = "silu"
+    is_function = True
+    layout = "same"
+    wraps = True
 
     def other_flops(self, inputs: Sequence[Shape]) -> int:
         """exp, addition, division and multiplication an element."""
@@ -104,9 +109,10 @@ class Silu(Elementwise):
 class HardSigmoid(Elementwise):
     """relu6(x + 3) / 6 (Howard et al. 2019, Section 5.2)."""
 
-    word: ClassVar[str] = "hardsigmoid"
-    layout: ClassVar[str] = "same"
-    wraps: ClassVar[bool] = True
+    word = "hardsigmoid"
+    is_function = True
+    layout = "same"
+    wraps = True
 
     def other_flops(self, inputs: Sequence[Shape]) -> int:
         """An addition, two comparisons and a division an element."""
@@ -116,9 +122,10 @@ class HardSigmoid(Elementwise):
 class HardSwish(Elementwise):
     """x * relu6(x + 3) / 6 (Howard et al. 2019, Section 5.2)."""
 
-    word: ClassVar[str] = "hardswish"
-    layout: ClassVar[str] = "same"
-    wraps: ClassVar[bool] = True
+    word = "hardswish"
+    is_function = True
+    layout = "same"
+    wraps = True
 
     def other_flops(self, inputs: Sequence[Shape]) -> int:
         """An addition, two comparisons, a multiplication and a division an element."""
@@ -133,9 +140,9 @@ class Softmax(Elementwise):
     channels: what it is inside towers.
     """
 
-    word: ClassVar[str] = "softmax"
-    wraps: ClassVar[bool] = True
-    layout: ClassVar[str] = "same"
+    word = "softmax"
+    wraps = True
+    layout = "same"
 
     groups: Count = 1
 

@@ -4,17 +4,15 @@ An op is one class: its fields are its syntax, its methods its meaning. All of t
 meaning is abstract here, so an op that lacks a part cannot be made.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from types import MappingProxyType
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
 from archc.diagnostics import Diagnostic
-from archc.errors.shapes import GroupsDoNotDivide
+from archc.errors import shapes as shape_errors
 from archc.form import Form
 
 Shape = tuple[int, int, int]
@@ -49,8 +47,7 @@ class OpError(Exception):
         self.field = field
 
 
-@dataclass(frozen=True, slots=True)
-class Weight:
+class Weight(NamedTuple):
     """A parameter array of a layer in the canonical layout.
 
     OIHW for conv, IOHW for deconv, (out, in) for fc. `fan_in` and `fan_out` are the connections
@@ -63,15 +60,14 @@ class Weight:
     fan_out: int
 
     @property
-    def count(self) -> int:
+    def size(self) -> int:
         product = 1
         for size in self.shape:
             product *= size
         return product
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(NamedTuple):
     """The window an output element sees in its input, and the step between neighbours.
 
     `up` is how many output elements stand where one of the input does. The window is one over
@@ -86,6 +82,15 @@ class Reach:
 class Op(Form, ABC):
     """An op of the library. Inputs are shapes `(C, H, W)`; merges take several."""
 
+    aliases: ClassVar[tuple[str, ...]] = ()
+    """Other names that papers have for it."""
+
+    hyphenated: ClassVar[tuple[str, ...]] = ()
+    """The fields that a paper's shorthand says: `("kernel", "out")` for `conv3-64`."""
+
+    unsaid: ClassVar[Mapping[str, str | int]] = MappingProxyType({})
+    """The fields that the shorthand leaves out, and what it means by that."""
+
     channels: ClassVar[str] = "in"
     """Where the number of output channels comes from: `in`, `sum` (of the inputs), or a field."""
 
@@ -94,6 +99,9 @@ class Op(Form, ABC):
 
     wraps: ClassVar[bool] = False
     """Whether programs write it around the layer it follows, as activations are."""
+
+    is_function: ClassVar[bool] = False
+    """Whether it is a function of its input alone, in training too, that can be handed on."""
 
     counted: ClassVar[bool] = False
     """Whether the op is a weight layer: counted in depth and, by its outputs, in neurons."""
@@ -150,7 +158,9 @@ def elements(shape: Shape) -> int:
 def divided(shape: Shape, groups: int, field: str = "groups") -> Shape:
     """The shape, if groups divide its channels; raises `OpError` about `field` if not."""
     if shape[0] % groups:
-        raise OpError(GroupsDoNotDivide(groups=groups, channels=shape[0], which="arrive"), field)
+        raise OpError(
+            shape_errors.GroupsDoNotDivide(groups=groups, channels=shape[0], which="arrive"), field
+        )
     return shape
 
 

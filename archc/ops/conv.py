@@ -1,13 +1,12 @@
 """Convolution, and transposed convolution."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
-from typing import Annotated, ClassVar
+from types import MappingProxyType
+from typing import Annotated
 
 from pydantic import Field
 
-from archc.errors.shapes import GroupsDoNotDivide, SameInDeconv
+from archc.errors import shapes as shape_errors
 from archc.ops.base import (
     NUMBER_OR_PAIR,
     Count,
@@ -30,7 +29,7 @@ def _check_groups(arriving: Shape, out: int, groups: int) -> None:
     """Raise `OpError` where groups do not divide the channels on both sides."""
     divided(arriving, groups)
     if out % groups:
-        fault = GroupsDoNotDivide(groups=groups, channels=out, which="leave")
+        fault = shape_errors.GroupsDoNotDivide(groups=groups, channels=out, which="leave")
         raise OpError(fault, "groups")
 
 
@@ -40,9 +39,13 @@ class Conv(Op):
     out = floor((in + 2 pad - kernel) / stride) + 1; weights (out, in/groups, kh, kw).
     """
 
-    word: ClassVar[str] = "conv"
-    channels: ClassVar[str] = "out"
-    counted: ClassVar[bool] = True
+    word = "conv"
+    aliases = ("convolution",)
+    # VGG's Table 1: "conv<receptive field size>-<number of channels>", stride 1, size kept.
+    hyphenated = ("kernel", "out")
+    unsaid = MappingProxyType({"stride": 1, "pad": "same"})
+    channels = "out"
+    counted = True
 
     kernel: Size
     stride: Size
@@ -85,7 +88,7 @@ class Conv(Op):
         each = c // self.groups
         window = f"{kernel[0]}*{kernel[1]}*{each}"
         bias = f"({window} + 1)" if self.bias else window
-        params = sum(weight.count for weight in self.weights(inputs).values())
+        params = sum(weight.size for weight in self.weights(inputs).values())
         stride = pair(self.stride)
         return [
             *size_arithmetic((h, w), kernel, stride, self.padding(), up=False),
@@ -112,9 +115,10 @@ class Deconv(Op):
     al. 2015, Section 2).
     """
 
-    word: ClassVar[str] = "deconv"
-    channels: ClassVar[str] = "out"
-    counted: ClassVar[bool] = True
+    word = "deconv"
+    aliases = ("upconv",)
+    channels = "out"
+    counted = True
 
     kernel: Size
     stride: Size
@@ -126,7 +130,9 @@ class Deconv(Op):
 
     def padding(self) -> Pair:
         if self.pad == "same":
-            raise OpError(SameInDeconv(kernel=pair(self.kernel), stride=pair(self.stride)), "pad")
+            raise OpError(
+                shape_errors.SameInDeconv(kernel=pair(self.kernel), stride=pair(self.stride)), "pad"
+            )
         return pair(self.pad)
 
     def shape(self, inputs: Sequence[Shape]) -> Shape:
@@ -164,7 +170,7 @@ class Deconv(Op):
         kh, kw = pair(self.kernel)
         window = f"{kh}*{kw}*{self.out // self.groups}"
         bias = f" + {self.out}" if self.bias else ""
-        params = sum(weight.count for weight in self.weights(inputs).values())
+        params = sum(weight.size for weight in self.weights(inputs).values())
         axes = zip((h, w), pair(self.stride), self.padding(), (kh, kw), strict=True)
         sizes = [f"({n} - 1)*{s} - 2*{p} + {k}" for n, s, p, k in axes]
         return [

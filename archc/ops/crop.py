@@ -1,9 +1,6 @@
 """Cutting maps smaller."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import ClassVar
 
 from archc.ops.base import Elementwise, Margin, Shape, pair
 from archc.ops.window import by_axis, cut
@@ -15,7 +12,7 @@ class Crop(Elementwise):
     out = in - 2 margin.
     """
 
-    word: ClassVar[str] = "crop"
+    word = "crop"
 
     margin: Margin
 

@@ -1,9 +1,7 @@
 """Dropout."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import Field
 
@@ -17,9 +15,9 @@ class Dropout(Elementwise):
     scale at test time instead: the same expectation.
     """
 
-    word: ClassVar[str] = "dropout"
-    wraps: ClassVar[bool] = True
-    layout: ClassVar[str] = "same"
+    word = "dropout"
+    wraps = True
+    layout = "same"
 
     p: Annotated[float, Field(ge=0, lt=1)]
 
@@ -35,9 +33,9 @@ class DropPath(Elementwise):
     inference nothing changes. All towers of a sample are dropped together.
     """
 
-    word: ClassVar[str] = "droppath"
-    layout: ClassVar[str] = "same"
-    wraps: ClassVar[bool] = True
+    word = "droppath"
+    layout = "same"
+    wraps = True
 
     p: Annotated[float, Field(ge=0, lt=1)]
 

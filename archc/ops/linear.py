@@ -1,11 +1,8 @@
 """The fully connected layer."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
 
-from archc.errors.shapes import GroupsDoNotDivide
+from archc.errors import shapes as shape_errors
 from archc.ops.base import Count, Op, OpError, Reach, Shape, Weight, divided, elements
 
 
@@ -16,10 +13,11 @@ class Fc(Op):
     connected to its own: what fc is inside towers.
     """
 
-    word: ClassVar[str] = "fc"
-    channels: ClassVar[str] = "out"
-    layout: ClassVar[str] = "features"
-    counted: ClassVar[bool] = True
+    word = "fc"
+    hyphenated = ("out",)
+    channels = "out"
+    layout = "features"
+    counted = True
 
     out: Count
     bias: bool = True
@@ -28,7 +26,9 @@ class Fc(Op):
     def shape(self, inputs: Sequence[Shape]) -> Shape:
         divided(inputs[0], self.groups)
         if self.out % self.groups:
-            fault = GroupsDoNotDivide(groups=self.groups, channels=self.out, which="leave")
+            fault = shape_errors.GroupsDoNotDivide(
+                groups=self.groups, channels=self.out, which="leave"
+            )
             raise OpError(fault, "groups")
         return self.out, 1, 1
 
@@ -51,7 +51,7 @@ class Fc(Op):
         each = c // self.groups
         seen = f"{each}" if h == w == 1 else f"{h}*{w}*{each}"
         bias = f"({seen} + 1)" if self.bias else seen
-        params = sum(weight.count for weight in self.weights(inputs).values())
+        params = sum(weight.size for weight in self.weights(inputs).values())
         return [
             f"{bias}*{self.out} = {params:,} params",
             f"{seen}*{self.out} = {self.macs(inputs):,} MACs",

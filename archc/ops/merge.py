@@ -1,13 +1,10 @@
 """Ops that join or repeat maps."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
 
 from pydantic import model_validator
 
-from archc.errors.shapes import BranchesDiffer
+from archc.errors import shapes as shape_errors
 from archc.ops.base import Count, Elementwise, NotNegative, OpError, Shape, divided, elements
 
 
@@ -18,9 +15,9 @@ class Concat(Elementwise):
     parts come before all the second: what concat is inside towers.
     """
 
-    word: ClassVar[str] = "concat"
-    layout: ClassVar[str] = "same"
-    channels: ClassVar[str] = "sum"
+    word = "concat"
+    layout = "same"
+    channels = "sum"
 
     groups: Count = 1
 
@@ -28,7 +25,7 @@ class Concat(Elementwise):
         _, h, w = inputs[0]
         for shape in inputs:
             if shape[1:] != (h, w):
-                raise OpError(BranchesDiffer(op=self.word, shape=shape))
+                raise OpError(shape_errors.BranchesDiffer(op=self.word, shape=shape))
             divided(shape, self.groups)
         return sum(shape[0] for shape in inputs), h, w
 
@@ -46,13 +43,13 @@ class Concat(Elementwise):
 class Add(Elementwise):
     """The sum of all branches, element by element (He et al. 2015, Section 3.2)."""
 
-    word: ClassVar[str] = "add"
-    layout: ClassVar[str] = "same"
+    word = "add"
+    layout = "same"
 
     def shape(self, inputs: Sequence[Shape]) -> Shape:
         for shape in inputs:
             if shape != inputs[0]:
-                raise OpError(BranchesDiffer(op=self.word, shape=shape))
+                raise OpError(shape_errors.BranchesDiffer(op=self.word, shape=shape))
         return inputs[0]
 
     def other_flops(self, inputs: Sequence[Shape]) -> int:
@@ -66,14 +63,14 @@ class Mul(Elementwise):
     A C x 1 x 1 branch weighs the channels of the others.
     """
 
-    word: ClassVar[str] = "mul"
-    layout: ClassVar[str] = "same"
+    word = "mul"
+    layout = "same"
 
     def shape(self, inputs: Sequence[Shape]) -> Shape:
         largest = max(inputs, key=elements)
         for shape in inputs:
             if shape not in (largest, (largest[0], 1, 1)):
-                raise OpError(BranchesDiffer(op=self.word, shape=shape))
+                raise OpError(shape_errors.BranchesDiffer(op=self.word, shape=shape))
         return largest
 
     def other_flops(self, inputs: Sequence[Shape]) -> int:
@@ -87,9 +84,9 @@ class Tile(Elementwise):
     With towers, each tower's channels so many times over.
     """
 
-    word: ClassVar[str] = "tile"
-    channels: ClassVar[str] = "copies"
-    layout: ClassVar[str] = "same"
+    word = "tile"
+    channels = "copies"
+    layout = "same"
 
     copies: Count
     towers: Count = 1
@@ -117,16 +114,16 @@ class Part(Elementwise):
     With towers, that part of each tower's channels.
     """
 
-    word: ClassVar[str] = "part"
-    channels: ClassVar[str] = "part"
-    layout: ClassVar[str] = "same"
+    word = "part"
+    channels = "part"
+    layout = "same"
 
     index: NotNegative
     of: Count
     towers: Count = 1
 
     @model_validator(mode="after")
-    def _there(self) -> Part:
+    def _there(self) -> "Part":
         if self.index >= self.of:
             raise ValueError(f"counts from 0, so the last of {self.of} parts is {self.of - 1}")
         return self
@@ -151,8 +148,8 @@ class Shuffle(Elementwise):
     With towers, within each tower's channels.
     """
 
-    word: ClassVar[str] = "shuffle"
-    layout: ClassVar[str] = "same"
+    word = "shuffle"
+    layout = "same"
 
     groups: Count
     towers: Count = 1
@@ -165,3 +162,22 @@ class Shuffle(Elementwise):
 
     def side_by_side(self, towers: int, *, shared: bool) -> Mapping[str, int]:
         return {"towers": towers}
+
+
+class Skip(Elementwise):
+    """What arrives, unchanged: an arm of `if` that holds nothing, a `repeat` of no times.
+
+    It stands in the graph so that a block has the same parts wherever it is called; no table
+    or program shows it.
+    """
+
+    word = "skip"
+    is_function = True
+    wraps = True
+    layout = "same"
+
+    def other_flops(self, inputs: Sequence[Shape]) -> int:
+        return 0
+
+    def takes_whole(self) -> bool:
+        return False

@@ -1,9 +1,7 @@
 """Normalisation across channels."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
@@ -24,7 +22,8 @@ class Lrn(Elementwise):
     its own group of channels: what lrn is inside towers.
     """
 
-    word: ClassVar[str] = "lrn"
+    word = "lrn"
+    aliases = ("resnorm",)
 
     n: Annotated[Count, AfterValidator(_odd)]
     k: Annotated[float, Field(gt=0)] = 2.0
@@ -55,8 +54,9 @@ class Bn(Elementwise):
     take the place of them at inference, move by `momentum` towards the batch's.
     """
 
-    word: ClassVar[str] = "bn"
-    layout: ClassVar[str] = "same"
+    word = "bn"
+    wraps = True
+    layout = "same"
 
     eps: Annotated[float, Field(gt=0)] = 1e-5
     momentum: Annotated[float, Field(gt=0, le=1)] = 0.1
@@ -91,7 +91,8 @@ class LayerNorm(Elementwise):
     groups over each of as many equal parts of the channels: what it is inside towers.
     """
 
-    word: ClassVar[str] = "layernorm"
+    word = "layernorm"
+    wraps = True
 
     eps: Annotated[float, Field(gt=0)] = 1e-6
     groups: Count = 1
@@ -117,7 +118,7 @@ class LayerNorm(Elementwise):
 class LayerScale(Elementwise):
     """A learned factor a channel, `init` at first (Touvron et al. 2021, Section 3.2)."""
 
-    word: ClassVar[str] = "layerscale"
+    word = "layerscale"
 
     init: Annotated[float, Field(gt=0)] = 1e-6
 

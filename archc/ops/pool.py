@@ -1,9 +1,7 @@
 """Pooling: the largest or the mean of each window, channel by channel."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Literal
+from typing import Literal
 
 from archc.ops.base import (
     Elementwise,
@@ -69,7 +67,7 @@ class MaxPool(Pool):
     round=up is Caffe's: the last window starts inside the input or its left padding.
     """
 
-    word: ClassVar[str] = "maxpool"
+    word = "maxpool"
 
 
 class AvgPool(Pool):
@@ -78,7 +76,7 @@ class AvgPool(Pool):
     What round=up reaches beyond the padding is never counted.
     """
 
-    word: ClassVar[str] = "avgpool"
+    word = "avgpool"
 
     count_pad: bool = False
 
@@ -86,7 +84,8 @@ class AvgPool(Pool):
 class GlobalAvgPool(Elementwise):
     """The mean of each channel's whole map (Lin et al. 2013, Section 3.2): C x 1 x 1."""
 
-    word: ClassVar[str] = "global_avgpool"
+    word = "global_avgpool"
+    aliases = ("globalavgpool",)
 
     def shape(self, inputs: Sequence[Shape]) -> Shape:
         return inputs[0][0], 1, 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from archc.errors.shapes import CutAway, EvenSame, PadTooLarge, WindowTooLarge
+from archc.errors import shapes as shape_errors
 from archc.ops.base import OpError, Pair, pair
 
 
@@ -14,7 +14,7 @@ def padding(pad: int | Pair | Literal["same"], kernel: Pair) -> Pair:
     if pad != "same":
         return pair(pad)
     if kernel[0] % 2 == 0 or kernel[1] % 2 == 0:
-        raise OpError(EvenSame(kernel=kernel), "pad")
+        raise OpError(shape_errors.EvenSame(kernel=kernel), "pad")
     return (kernel[0] - 1) // 2, (kernel[1] - 1) // 2
 
 
@@ -61,7 +61,7 @@ def slide(size: Pair, kernel: Pair, stride: Pair, pad: Pair, *, up: bool = False
     width = positions(size[1], kernel[1], stride[1], pad[1], up=up)
     if height < 1 or width < 1:
         padded = (size[0] + 2 * pad[0], size[1] + 2 * pad[1])
-        raise OpError(WindowTooLarge(kernel=kernel, map=size, padded=padded), "kernel")
+        raise OpError(shape_errors.WindowTooLarge(kernel=kernel, map=size, padded=padded), "kernel")
     return height, width
 
 
@@ -69,11 +69,11 @@ def cut(size: Pair, off: Pair, field: str) -> Pair:
     """The size left when so much is cut off each side. Raises `OpError` where nothing is left."""
     height, width = size[0] - 2 * off[0], size[1] - 2 * off[1]
     if height < 1 or width < 1:
-        raise OpError(CutAway(field=field, off=off, map=size), field)
+        raise OpError(shape_errors.CutAway(field=field, off=off, map=size), field)
     return height, width
 
 
 def check_pool_padding(kernel: Pair, pad: Pair) -> None:
     """Raise `OpError` where a pooling window could lie in the padding alone."""
     if 2 * pad[0] > kernel[0] or 2 * pad[1] > kernel[1]:
-        raise OpError(PadTooLarge(kernel=kernel, pad=pad), "pad")
+        raise OpError(shape_errors.PadTooLarge(kernel=kernel, pad=pad), "pad")

@@ -27,9 +27,9 @@ def rebuild(graph: Graph, nodes: list[Node], moved: Mapping[int, int]) -> Graph:
         kept = [moved[i] for i in range(stage.first, stage.last + 1) if i in moved]
         if kept:
             # A stage that lost its last nodes ends where their value now comes from.
-            stages.append(replace(stage, first=min(kept), last=max(kept)))
+            stages.append(stage._replace(first=min(kept), last=max(kept)))
     heads: list[Head] = [
-        replace(head, tap=moved[head.tap], output=moved[head.output])
+        head._replace(tap=moved[head.tap], output=moved[head.output])
         for head in graph.heads
         if head.output in moved
     ]

@@ -6,7 +6,7 @@ arrays are the same before and after.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from archc.ir import Graph, Node
 from archc.ops.merge import Tile
@@ -33,7 +33,7 @@ class MergeTowers:
                     shared = False
                 node = _merged(node, shared)
             moved[i] = len(nodes)
-            nodes.append(replace(node, inputs=inputs))
+            nodes.append(node._replace(inputs=inputs))
         return rebuild(graph, nodes, moved)
 
 
@@ -42,8 +42,7 @@ def _merged(node: Node, shared: bool) -> Node:
         return node
     factors = node.op.side_by_side(node.towers, shared=shared)
     values = {field: getattr(node.op, field) * factor for field, factor in factors.items()}
-    return replace(
-        node,
+    return node._replace(
         op=node.op.model_copy(update=values),
         each=node.output,
         towers=1,

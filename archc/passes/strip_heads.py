@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from archc.ir import Graph, Node
 from archc.passes.base import rebuild
@@ -19,5 +19,5 @@ class StripHeads:
             if graph.in_head(node):
                 continue
             moved[i] = len(nodes)
-            nodes.append(replace(node, inputs=tuple(moved[j] for j in node.inputs)))
+            nodes.append(node._replace(inputs=tuple(moved[j] for j in node.inputs)))
         return rebuild(graph, nodes, moved)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from archc.ir import Graph, Node
 from archc.ops.activation import Softmax
@@ -32,5 +32,5 @@ class ToLogits:
                 moved[i] = moved[node.inputs[0]]
                 continue
             moved[i] = len(nodes)
-            nodes.append(replace(node, inputs=tuple(moved[j] for j in node.inputs)))
+            nodes.append(node._replace(inputs=tuple(moved[j] for j in node.inputs)))
         return rebuild(graph, nodes, moved)

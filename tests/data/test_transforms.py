@@ -13,8 +13,12 @@ from archc.data.transforms import (
     CenterCrop,
     Flip,
     Given,
+    JitterResize,
     Normalize,
+    OneOfTenCrop,
     PcaColor,
+    Photometric,
+    RandomAreaCrop,
     RandomCrop,
     Resize,
     Scale,
@@ -216,12 +220,16 @@ def test_scale_and_normalize() -> None:
 
 EXAMPLES: dict[str, Transform] = {
     "resize": Resize(size=5),
+    "jitter_resize": JitterResize(low=4, high=9),
     "center_crop": CenterCrop(size=3),
     "random_crop": RandomCrop(size=3, pad=1),
+    "random_area_crop": RandomAreaCrop(size=4, interpolation="varied"),
+    "one_of_ten_crop": OneOfTenCrop(size=3),
     "flip": Flip(),
     "shift": Shift(pixels=1),
     "subtract_mean": SubtractMean(),
     "pca_color": PcaColor(),
+    "photometric": Photometric(),
     "scale": Scale(factor=0.5),
     "normalize": Normalize(mean=1, std=2),
     "ten_crop": TenCrop(size=3),
@@ -243,11 +251,21 @@ def test_every_transform_gives_float32_and_leaves_its_argument(word: str) -> Non
         np.testing.assert_array_equal(image, before)
 
 
+RANDOM = {
+    "jitter_resize",
+    "random_crop",
+    "random_area_crop",
+    "one_of_ten_crop",
+    "flip",
+    "shift",
+    "pca_color",
+    "photometric",
+}
+
+
 def test_random_steps_are_refused_in_evaluate_and_views_in_augment() -> None:
     for word, example in EXAMPLES.items():
         fault = misplaced(example, "evaluate")
-        assert (fault is not None and fault.code == "E0711") == (
-            word in {"random_crop", "flip", "shift", "pca_color"}
-        )
+        assert (fault is not None and fault.code == "E0711") == (word in RANDOM)
         fault = misplaced(example, "augment")
         assert (fault is not None and fault.code == "E0712") == (word == "ten_crop")

@@ -4,6 +4,7 @@
 `arch fragment`     the body of a net without its input, and blocks after it: completed into a
                     net with the input `3x224x224`, which must check clean
 `arch refused`      a spec that must be refused
+`arch imports`      a spec that imports files of the page: a command of the page checks it
 `... file=NAME`     kept under that name for the commands of the page
 `... of=PATH`       each line must be in that file, in order
 `console`           `$ archc ...` and `$ python FILE` are run; what they print must be what stands
@@ -31,7 +32,7 @@ RUN = [page for page in PAGES if page.name != "errors.md"]
 """The pages whose blocks are run here; `tests/errors` holds its own page against the errors."""
 
 KINDS = {
-    "arch": {"", "fragment", "refused"},
+    "arch": {"", "fragment", "refused", "imports"},
     "console": {"", "figures", "recorded"},
     "python": {""},
     "sh": {""},

@@ -41,6 +41,10 @@ def place(block: Block) -> str:
 
 @pytest.mark.parametrize("block", every("arch"), ids=place)
 def test_spec(block: Block) -> None:
+    if block.manner == "imports":
+        commands_of = [c for b in blocks(block.page) if b.kind == "console" for c in commands(b)]
+        assert any(block.options["file"] in command.words for command in commands_of)
+        return
     source = Source(block.place, complete(block))
     if block.manner == "refused":
         with pytest.raises(DiagnosticError):

@@ -21,6 +21,7 @@ def test_codes_are_unique() -> None:
     codes = [kind.code for kind in KINDS]
     assert len(set(codes)) == len(codes)
     assert len(codes) > 60
+    assert "E0107" not in codes, "codes of removed errors are not used again"
     assert all(re.fullmatch(r"E\d{4}", code) for code in codes)
 
 

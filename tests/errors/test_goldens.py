@@ -8,7 +8,7 @@ import pytest
 
 from archc.diagnostics import DiagnosticError
 from archc.driver import check
-from archc.parse import read
+from archc.parser import read
 
 FOLDER = Path(__file__).parent
 SPECS = sorted(FOLDER.glob("*.arch"))

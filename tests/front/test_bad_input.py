@@ -6,7 +6,6 @@ import os
 import resource
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,8 @@ import pytest
 
 ARCHC = str(Path(sys.executable).with_name("archc"))
 SECONDS = 10
-"""By hand it is under two; the machines of tests are slow and shared."""
+"""Of the processor. By hand it is under two but for the specs that double or follow behind
+conditions, which take up to four; the machines of tests are slow."""
 MEMORY = 512 * 2**20
 """Of address space, the interpreter and its libraries included."""
 
@@ -34,7 +34,7 @@ def _bounded() -> None:
 
 def archc(*argv: str | bytes) -> Answer:
     """Run a command within the bounds; its answer is always a fit one."""
-    start = time.monotonic()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         [ARCHC, *argv],
         capture_output=True,
@@ -43,7 +43,8 @@ def archc(*argv: str | bytes) -> Answer:
         check=False,
         env={**os.environ, "PYTHONUTF8": "1"},
     )
-    took = time.monotonic() - start
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    took = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
     error = done.stderr.decode("utf-8")
     assert "Traceback" not in error
     assert done.returncode in (0, 1, 2), error
@@ -54,8 +55,9 @@ def archc(*argv: str | bytes) -> Answer:
     return Answer(done.returncode, error)
 
 
-def net(body: str, blocks: str = "") -> str:
-    return f"net n(classes = 10) {{\n  input(3x32x32)\n  {body}\n}}\n{blocks}\n"
+def net(body: str, blocks: str = "", **params: object) -> str:
+    parameters = ", ".join(f"{name} = {value}" for name, value in params.items())
+    return f"net n({parameters or 'classes = 10'}) {{\n  input(3x32x32)\n  {body}\n}}\n{blocks}\n"
 
 
 def doubling(leaf: str, times: int, call: str = "b{0} b{0}") -> str:
@@ -73,7 +75,8 @@ GROUPS = "\n".join(
 SPECS: dict[str, tuple[str | bytes, str]] = {
     "empty": ("", "E0314"),
     "blank lines": ("\n" * 900_000, "E0314"),
-    "comments": ("#\n" * 400_000, "E0002"),
+    "comments": ("#\n" * 900_000, "E0314"),
+    "more comments": ("#\n" * 2_100_000, "E0002"),
     "binary": (bytes(range(256)) * 10, "E0003"),
     "a program": (Path(sys.executable).read_bytes()[:900_000], "E0003"),
     "zeros": (bytes(1000), "E0102"),
@@ -118,22 +121,24 @@ SPECS: dict[str, tuple[str | bytes, str]] = {
     "an escape sequence": (net("relu \x1b]0;title\x07 con ]"), "E0109"),
     "a NUL": (net("relu\0"), "E0102"),
     "a lone surrogate": (net("relu ").encode() + b"\xed\xa0\x80", "E0003"),
-    "a chain of 100,000": (net("relu " * 100_000), "E0002"),
-    "a chain of 19,000": (net("relu " * 19_000), "E0206"),
+    "a chain of 300,000": (net("relu " * 300_000), "E0002"),
+    "a chain of 100,000": (net("relu " * 100_000), "E0206"),
+    "a chain of 19,000": (net("relu " * 19_000), ""),
     "a chain of faults": (net("con " * 19_000), "E0301"),
     "a chain of one label": (net("a: relu " * 6_000), "E0308"),
     "a line of 1 MB": (f"net n {{ input(3x8x8) con(3) #{'x' * 900_000}\n}}", "E0301"),
     "a line of blanks": (f"net n {{ input(3x8x8) {' ' * 900_000} con(3) \n}}", "E0301"),
     "a string of 1 MB": (net(f'fc("{"x" * 900_000}")'), "E0303"),
     "a string of 1 MB where none belongs": (net(f'relu "{"x" * 900_000}"'), "E0101"),
-    "100,000 terms": (net(f"fc({'+'.join(['1'] * 100_000)})"), "E0002"),
+    "100,000 terms": (net(f"fc({'+'.join(['1'] * 100_000)})"), "E0106"),
+    "100,000 differences": (net(f"fc({'-'.join(['a'] * 100_000)})"), "E0106"),
     "6,000 terms": (net(f"fc({'+'.join(['1'] * 6_000)})"), "E0106"),
     "90 terms": (net(f"fc({'+'.join(['1'] * 90)})"), ""),
-    "deep minus": (net(f"fc({'-' * 100_000}1)"), "E0002"),
+    "deep minus": (net(f"fc({'-' * 100_000}1)"), "E0106"),
     "minus": (net(f"fc({'-' * 10_000}1)"), "E0106"),
     "lists of sums of lists": (net(f"fc({'[' * 90}1{('+1' * 90 + ']') * 90})"), "E0106"),
-    "100,000 parameters": (
-        f"net n({','.join(f'p{i}=1' for i in range(80_000))}) {{ input(3x8x8) relu }}", "E0002"),
+    "120,000 parameters": (
+        f"net n({','.join(f'p{i}=1' for i in range(120_000))}) {{ input(3x8x8) relu }}", "E0002"),
     "4,000 parameters": (
         f"net n({','.join(f'p{i}=1' for i in range(4_000))}) {{ input(3x8x8) relu }}", ""),
     "parameters of parameters": (
@@ -150,6 +155,54 @@ SPECS: dict[str, tuple[str | bytes, str]] = {
     "many rules": (
         net("fc(9) " * 2_000 + "recipe { optimizer sgd(0.1) batch 3 epochs 2 init { "
             + "; ".join(["xc: bias 0"] * 1_500) + " } }"), "E0505"),
+    "a long hyphenated word": (net("a" + "-b" * 400_000), "E0301"),
+    "a long shorthand": (net("conv3" + "-64" * 300_000), "E0301"),
+    "a long part of a hyphenated word": (net(f"a-{'b' * 900_000}"), "E0110"),
+    "a shorthand of many digits": (net(f"conv3-{'9' * 99}"), "E0303"),
+    "much shorthand": (net("conv3-64 " * 9_000), ""),
+    "more shorthand": (net("conv3-64 " * 90_000), "E0206"),
+    "a repeat without end": (net("repeat(1000000000) { relu }"), "E0206"),
+    "a repeat of nothing without end": (net("repeat(1000000000) { b }", "block b { }"), "E0206"),
+    "a repeat of too many digits": (net(f"repeat({'9' * 30}) {{ relu }}"), "E0104"),
+    "repeats in repeats": (net("repeat(999) { " * 3 + "relu" + " }" * 3), "E0206"),
+    "repeats of nothing in repeats": (
+        net("repeat(n) { repeat(n) { b } }", "block b { }", n=19_000), "E0206"),
+    "repeats of parameters": (net("repeat(n) { repeat(n * n) { relu } }", n=100), "E0206"),
+    "repeats of what is computed": (
+        net("repeat(n) as i { repeat(n + i) { relu } }", n=300), "E0206"),
+    "repeats that double": (doubling("relu", 60, "repeat(2) {{ b{0} }}"), "E0206"),
+    "repeats of what arrives that double": (
+        doubling("relu", 60, "repeat(in - 1) {{ b{0} }}"), "E0206"),
+    "repeats of nothing that double": (doubling("", 60, "repeat(in - 1) {{ b{0} }}"), "E0206"),
+    "choices that double": (doubling("relu", 45, "if in == 3 {{ b{0} b{0} }}"), "E0206"),
+    "choices of nothing that double": (doubling("", 45, "if in == 3 {{ b{0} b{0} }}"), "E0206"),
+    "choices that double and are not taken": (
+        doubling("", 60, "if in == 4 {{ b{0} b{0} }} relu"), ""),
+    "arms that are not taken, again and again": (
+        net(f"repeat(9000) {{ if in == 4 {{ {'relu ' * 20_000} }} }}"), "E0206"),
+    "repeats not taken, again and again": (
+        net(f"repeat(9000) {{ if in == 4 {{ {'repeat(2) { relu } ' * 9_000} }} }}"), "E0206"),
+    "nested choices": (net("if in == 3 { " * 97 + "relu" + " }" * 97), ""),
+    "5,000 times else if": (
+        net("if in == 4 { tanh }" + " else if in == 4 { tanh }" * 5_000), "E0106"),
+    "a list of 100,000": (net("fc(w[99999])", n=3, w=f"[{'1,' * 100_000}]"), ""),
+    "a list of 100,000 for a number": (net("fc(w)", w=f"[{'1,' * 100_000}]"), "E0303"),
+    "a list of 100,000 in a condition": (
+        net("repeat(9) { if w < w { relu } }", w=f"[{'1,' * 100_000}]"), "E0312"),
+    "a far element": (net("fc(w[1000000000])", w="[1, 2]"), "E0312"),
+    "a farther element": (net("fc(w[999999999 * 999999999])", w="[1, 2]"), "E0312"),
+    "elements of elements": (net(f"fc({'w[' * 90}0{']' * 90})", w="[0, 2]"), "E0303"),
+    "a block that is given itself": (net("b(b)", "block b(x) { x }"), "E0309"),
+    "defaults of everything": (net(f"defaults {{ {'fc(bias=true) ' * 30_000} }} relu"), "E0306"),
+    "much that follows": (net("fc(1) " * 20_000 + "after fc { relu relu relu }"), "E0206"),
+    "what follows and is followed": (
+        net("relu fc(1) after fc { relu } after relu { fc(1) }"), ""),
+    "many that follow": (net("relu " * 9_000 + "after fc, conv but last { relu }" * 50), ""),
+    "too many that follow": (net("relu " + "after fc { relu }" * 9_000), "E0206"),
+    "a width beyond all": ("net n { input(3x8x8, width = 1e300) relu }", "E0311"),
+    "a tiny width": ("net n { input(3x8x8, width = 1e-300) fc(10) fc(10) }", ""),
+    "a syntax error a line": (net("fc(1 1)\n" * 9_000), "E0101"),
+    "20,000 imports": ('import "x.arch"\n' * 20_000 + net("relu"), "E0111"),
     "many assumptions": (
         net(" ".join(f'fc(10 assumed "{i}")' for i in range(3_000))), ""),
 }  # fmt: skip
@@ -171,7 +224,7 @@ def test_too_long(tmp_path: Path) -> None:
         file.truncate(50_000_000)
     answer = archc("check", str(path))
     assert "error[E0002]" in answer.error
-    assert "has more than 1,000,000 bytes" in answer.error
+    assert "has more than 4,000,000 bytes" in answer.error
 
 
 def _folder(path: Path) -> None:
@@ -258,7 +311,7 @@ def test_a_name_that_is_not_text(tmp_path: Path) -> None:
         ("classes=init { }", "E0101"),
         ("classes=in", "E0312"),
         ("classes=1/0", "E0312"),
-        ("classes=__import__(os)", "E0312"),
+        ("classes=__import__(os)", "E0301"),
         ("classes=foo", "E0307"),
         ("classes=\x1b[31m", "E0108"),
         ("classes=\u0663", "E0102"),

@@ -39,8 +39,23 @@ RECIPE = "recipe {{ {} }}"
         ("", "towers(1) { relu } fc(10)", "", [("E0303", "1")]),
         ("", "a", "block a { a }", [("E0309", "a")]),
         ("", "conv(3, 1, 4)", "block conv(n) { relu }", [("E0315", "conv")]),
-        ("", "repeat(2) as i { relu } if x { relu } else { con } fc(3)", "",
-         [("E0107", "repeat"), ("E0107", "if")]),
+        ("", "if x { relu } else { con } fc(3) fc(in) e: relu from(e)", "", [("E0307", "x")]),
+        ("", "if x { e: relu } concat { | from(e) | skip }", "", [("E0307", "x")]),
+        ("", "if in { con } else { con }", "", [("E0312", "in")]),
+        ("(n = m)", "if n > 3 { con } repeat(n) as i { fc(i) } fc(3)", "", [("E0307", "m")]),
+        ("", "con if in == 3 { con } else { fc(in) }", "", [("E0301", "con")]),
+        ("", "repeat(2) as i { con(i) fc(in) }", "", [("E0301", "con")]),
+        ("", "repeat(x) as i { con }", "", [("E0307", "x")]),
+        ("", "repeat(-1) { con }", "", [("E0303", "-1")]),
+        ("(k = 1)", "repeat(2) as k { con }", "", [("E0308", "k")]),
+        ("", "defaults { maxpool(x, 2) } maxpool maxpool", "", [("E0307", "x")]),
+        ("", "defaults { maxpol(2, 2) } maxpool maxpool", "", [("E0301", "maxpol")]),
+        ("", "defaults { maxpool(kernl = 2) } maxpool", "", [("E0302", "kernl")]),
+        ("", "after conv { con } conv(1, 1, 2) conv(1, 1, 2)", "", [("E0301", "con")]),
+        ("", "after cnv but last { relu } conv(1, 1, 2)", "", [("E0301", "cnv")]),
+        ("", "b(x) b(rleu)", "block b(act) { act fc(3) }", [("E0307", "x"), ("E0307", "rleu")]),
+        ("", "b(3)", "block b(act) { act conv(3, 1, 8) }", [("E0301", "act")]),
+        ("(w = [1, 2])", "repeat(4) as i { fc(w[i]) }", "", [("E0312", "i")]),
         # What does not depend on it is reported.
         ("", "con(3) dropout(50)", "", [("E0301", "con"), ("E0303", "50")]),
         ("", "concat { | con(3) | fc(0) }", "", [("E0301", "con"), ("E0303", "0")]),
@@ -49,12 +64,41 @@ RECIPE = "recipe {{ {} }}"
         ("", "a: relu a: relu con", "", [("E0308", "a"), ("E0301", "con")]),
         ("", "a: con a: relu", "", [("E0301", "con"), ("E0308", "a")]),
         ("", "b b", "block b { a: relu a: relu }", [("E0308", "a")]),
+        ("", "if x { relu } con", "", [("E0307", "x"), ("E0301", "con")]),
+        ("", "if in == 3 { con } else { cno }", "", [("E0301", "con")]),
+        ("", "repeat(2) { con } cno", "", [("E0301", "con"), ("E0301", "cno")]),
+        ("", "defaults { maxpol(2, 2) avgpol(2, 2) } con", "",
+         [("E0301", "maxpol"), ("E0301", "avgpol"), ("E0301", "con")]),
         ("", "conv(3, 1, 4, padd=1, groups=x, out=3)", "",
          [("E0302", "padd"), ("E0307", "x"), ("E0306", "out=3")]),
     ],
 )  # fmt: skip
 def test_body(params: str, body: str, blocks: str, expected: list[tuple[str, str]]) -> None:
     assert in_net(body, blocks, params) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # Each on a line of its own.
+        ("conv(3 1, 8)\nrelu relu\nfc(10 10)", ["1", "10"]),
+        ("conv(3 1, 8) fc(10 10)\nrelu", ["1"]),
+        ("concat {\n| conv(3 1) | fc(1 2)\n| relu }\nfc(3 4)", ["1", "2", "4"]),
+        ("a: {\nconv(3 1)\n}\nfc(1 2)", ["1", "2"]),
+        ("repeat 3 {\n relu\n}\nfc(1 2)", ["3", "2"]),
+        ("if in = 3 {\n relu\n} else {\n tanh\n}\nfc(1 2)", ["=", "2"]),
+        ("for i in 3 {\n relu(i)\n}\nfc(1 2)", ["3", "2"]),
+        ("elif in == 3 { relu }\nfc(1 2)", ["==", "2"]),
+        ("x = conv(3, 1, 8)\ny = relu(x)", ["=", "="]),
+        ("}\nfc(1 2)\nnet m { fc(3 4) }\nnet k {", ["fc", "4"]),
+        ("repeat(3) { relu } as i", ["as"]),
+        ("recipe { batch = 3\nepochs: 3\noptimizer sgd(1 2) }", ["=", ":", "2"]),
+    ],
+)
+def test_words_that_do_not_fit(text: str, expected: list[str]) -> None:
+    assert faults(f"net test {{ input(3x32x32)\n{text}\n}}") == [
+        ("E0101", word) for word in expected
+    ]
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,10 @@ MODULE = set(
 PROGRAM = set(
     "torch nn F Tensor Module Sequential math x out main build model Net Test f tensor".split()
 )
+# What is called or counted by these names in expressions, and what repeats are named by.
+LANGUAGE = set("min max floor ceil len width repeat1 elif for while".split())
 SPELLINGS = {"a", "_", "__", "_1", "A", "conv9", "__class__", "O0", "l" * 100}
-NAMES = sorted(KEYWORDS | BUILTINS | MODULE | PROGRAM | SPELLINGS)
+NAMES = sorted(KEYWORDS | BUILTINS | MODULE | PROGRAM | LANGUAGE | SPELLINGS)
 
 SPECS = {
     "labels": """

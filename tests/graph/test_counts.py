@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,29 +15,55 @@ from archc.analysis.counts import Counts, count, total
 from archc.analysis.paths import depth, receptive_fields
 from archc.analysis.report import as_json, report
 from archc.ir import Graph
-from tests.nets import GOOGLENET, ROOT, SMALL, net, spec
+from tests.nets import ROOT, SMALL, SPECS, net, spec
 
 FACTS = json.loads((Path(__file__).parent.parent / "facts" / "nets.json").read_text("utf-8"))
 
 NETS = {
-    "alexnet_two_tower_227": ROOT / "specs" / "alexnet.arch",
-    "vgg_D": ROOT / "specs" / "vgg_d.arch",
-    "googlenet_paper_with_aux": GOOGLENET,
+    "alexnet_two_tower_227": "alexnet",
+    "alexnet_one_tower_paper_widths": "alexnet_1tower",
+    "alexnet_half_one_gpu": "alexnet_half",
+    "zfnet_paper": "zfnet",
+    "vgg_A": "vgg_a",
+    "vgg_A-LRN": "vgg_a_lrn",
+    "vgg_B": "vgg_b",
+    "vgg_B_shallow5x5": "vgg_b_5x5",
+    "vgg_C": "vgg_c",
+    "vgg_D": "vgg_d",
+    "vgg_E": "vgg_e",
+    "googlenet_paper_with_aux": "googlenet",
+    "googlenet_paper_no_aux": "googlenet",
+    "googlenet_naive_inception": "googlenet_naive",
 }
 
 # Where the facts name a stage by another word than our canonical names.
-RENAMED = {
-    "alexnet_two_tower_227": {
-        "norm1": "lrn1", "norm2": "lrn2",
-        "pool1": "maxpool1", "pool2": "maxpool2", "pool5": "maxpool3",
-    },
-    "googlenet_paper_with_aux": {
-        "norm1": "lrn1", "norm2": "lrn2", "pool1": "maxpool1", "pool2": "maxpool2",
-        "pool3": "maxpool3", "pool4": "maxpool4", "pool5": "avgpool1", "fc": "fc1",
-        "linear": "fc1", "classifier": "fc1",
-        **{f"{name}": f"i{name}" for name in "3a 3b 4a 4b 4c 4d 4e 5a 5b".split()},
-    },
+_COMMON = {"norm1": "lrn1", "norm2": "lrn2", "pool1": "maxpool1", "pool2": "maxpool2"}
+_ALEXNET = {**_COMMON, "pool5": "maxpool3"}
+_GOOGLENET = {
+    **_COMMON, "pool3": "maxpool3", "pool4": "maxpool4", "pool5": "global_avgpool1",
+    "linear": "fc1",
+    **{name: f"i{name}" for name in "3a 3b 4a 4b 4c 4d 4e 5a 5b".split()},
 }  # fmt: skip
+RENAMED = {
+    "alexnet": _ALEXNET,
+    "zfnet": _ALEXNET,
+    "vgg": {"fc6": "fc1", "fc7": "fc2", "fc8": "fc3"},
+    "googlenet": _GOOGLENET,
+}
+
+
+@cache
+def zoo(name: str) -> Graph:
+    """The graph of a spec that comes with archc."""
+    return spec(ROOT / "specs" / f"{name}.arch")
+
+
+def between_pools(graph: Graph, number: int) -> tuple[Counts, tuple[int, int, int]]:
+    """A row of VGG's Table 1: from the pool before it, or the input, to its own."""
+    paths = [node.path for node in graph.nodes]
+    first = paths.index(f"maxpool{number - 1}") + 1 if number > 1 else 1
+    last = paths.index(f"maxpool{number}")
+    return total(graph, graph.nodes[first : last + 1]), graph.nodes[last].output
 
 
 def part(graph: Graph, name: str) -> tuple[Counts, tuple[int, int, int]]:
@@ -51,8 +78,10 @@ def part(graph: Graph, name: str) -> tuple[Counts, tuple[int, int, int]]:
 
 @pytest.mark.parametrize("fact", NETS)
 def test_totals(fact: str) -> None:
-    graph = spec(NETS[fact])
+    graph = zoo(NETS[fact])
     counts = total(graph, graph.nodes)
+    if fact.endswith("no_aux"):
+        counts = report(graph).without_heads
     assert counts.params == FACTS[fact]["params"]
     assert counts.macs == FACTS[fact]["macs"]
     assert list(graph.input) == FACTS[fact]["input"]
@@ -63,13 +92,15 @@ def test_totals(fact: str) -> None:
 )
 def test_every_stage(fact: str, stage: str) -> None:
     expected = FACTS[fact]["stages"][stage]
-    graph = spec(NETS[fact])
-    if fact.startswith("googlenet") and stage == "conv2":
+    graph = zoo(NETS[fact])
+    if stage.startswith("block"):
+        counts, output = between_pools(graph, int(stage.removeprefix("block")))
+    elif fact.startswith("googlenet") and stage == "conv2":
         # The facts take the 1x1 reduction and the 3x3 convolution as one stage.
         parts = [part(graph, name) for name in ("conv2", "conv3")]
         counts, output = parts[0][0] + parts[1][0], parts[1][1]
     else:
-        counts, output = part(graph, RENAMED.get(fact, {}).get(stage, stage))
+        counts, output = part(graph, RENAMED[fact.split("_")[0]].get(stage, stage))
     assert counts.params == expected["params"]
     assert counts.macs == expected["macs"]
     assert list(output) == expected["out"]
@@ -77,17 +108,74 @@ def test_every_stage(fact: str, stage: str) -> None:
 
 def test_alexnets_neurons() -> None:
     """The true sum of its layers' outputs (docs/papers.md); the paper says 650,000."""
-    graph = spec(NETS["alexnet_two_tower_227"])
+    graph = zoo("alexnet")
     assert total(graph, graph.nodes).neurons == 659_272
 
 
-@pytest.mark.parametrize(("name", "layers"), [("alexnet", 8), ("vgg_d", 16), ("lenet", 5)])
+def test_every_fact_has_its_spec() -> None:
+    assert NETS.keys() == FACTS.keys()
+
+
+def test_the_net_for_one_gpu_is_about_as_large_as_the_one_for_two() -> None:
+    """Krizhevsky et al. 2012, footnote 2, worked out by hand: conv5 and fc6 are not halved."""
+    half = FACTS["alexnet_half_one_gpu"]["stages"]
+    by_hand = sum(half[name]["params"] for name in ("conv1", "conv2", "conv3", "conv4"))
+    by_hand += (3 * 3 * 192 + 1) * 256
+    by_hand += FACTS["alexnet_two_tower_227"]["stages"]["fc6"]["params"]
+    by_hand += half["fc7"]["params"] + half["fc8"]["params"]
+    graph = zoo("alexnet_one_gpu")
+    assert total(graph, graph.nodes).params == by_hand == 59_798_312
+
+
+def test_the_net_of_the_relu_figure() -> None:
+    """cuda-convnet's: three of 5x5 that keep the size, pools that round 32 to 16, 8 and 4."""
+    by_hand = (5 * 5 * 3 + 1) * 32 + (5 * 5 * 32 + 1) * 32 + (5 * 5 * 32 + 1) * 64
+    by_hand += (64 * 4 * 4 + 1) * 10
+    for name in ("cifar_relu", "cifar_tanh"):
+        graph = zoo(name)
+        assert total(graph, graph.nodes).params == by_hand
+        kinds = [node.op.word for node in graph.nodes if node.op]
+        assert kinds.count(name.removeprefix("cifar_")) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "layers"),
+    [
+        ("alexnet", 8), ("alexnet_1tower", 8), ("alexnet_half", 8), ("zfnet", 8), ("lenet", 5),
+        ("vgg_a", 11), ("vgg_a_lrn", 11), ("vgg_b", 13), ("vgg_b_5x5", 8), ("vgg_c", 16),
+        ("vgg_d", 16), ("vgg_e", 19), ("cifar_relu", 4), ("cifar_tanh", 4),
+    ],
+)  # fmt: skip
 def test_depth(name: str, layers: int) -> None:
-    assert depth(spec(ROOT / "specs" / f"{name}.arch")) == layers
+    assert depth(zoo(name)) == layers
+
+
+# Simonyan & Zisserman 2014, Table 1, below "input (224x224 RGB image)".
+TABLE_1 = {
+    "vgg_a": "1 2 33 44 44",
+    "vgg_a_lrn": "1L 2 33 44 44",
+    "vgg_b": "11 22 33 44 44",
+    "vgg_c": "11 22 33p 44p 44p",
+    "vgg_d": "11 22 333 444 444",
+    "vgg_e": "11 22 3333 4444 4444",
+}
+
+
+@pytest.mark.parametrize("name", TABLE_1)
+def test_a_spec_is_its_column_of_table_1_word_for_word(name: str) -> None:
+    words: list[str] = []
+    for row, width in zip(TABLE_1[name].split(), (64, 128, 256, 512, 512), strict=True):
+        for layer in row:
+            words += {"L": ["LRN"], "p": [f"conv1-{width}"]}.get(layer, [f"conv3-{width}"])
+        words.append("maxpool")
+    words += ["FC-4096", "FC-4096", "FC-classes", "soft-max"]
+    text = (ROOT / "specs" / f"{name}.arch").read_text("utf-8")
+    column = text.partition("input(3x224x224)\n")[2].partition("\n\n")[0]
+    assert column.split() == words
 
 
 def test_googlenet_has_22_weight_layers_heads_apart() -> None:
-    graph = spec(GOOGLENET)
+    graph = zoo("googlenet")
     assert depth(graph) == 22
     found = report(graph)
     assert found.counts.params == 13_378_280
@@ -174,7 +262,7 @@ def value(text: str) -> int:
     return eval(text.replace(",", ""), names)
 
 
-@pytest.mark.parametrize("name", [*SMALL, "alexnet.arch", "vgg_d.arch", "lenet.arch"])
+@pytest.mark.parametrize("name", [*SMALL, *(path.name for path in SPECS)])
 def test_the_arithmetic_that_is_shown_comes_out(name: str) -> None:
     """Every line's two sides are equal, and what it ends in is what the table has."""
     graph = SMALL[name] if name in SMALL else spec(ROOT / "specs" / name)

@@ -112,14 +112,14 @@ def test_verify_finds_what_is_broken() -> None:
     graph = SMALL["vgg"]
     nodes = list(graph.nodes)
     broken = {
-        "a later node": [*nodes[:2], replace(nodes[2], inputs=(5,)), *nodes[3:]],
+        "a later node": [*nodes[:2], nodes[2]._replace(inputs=(5,)), *nodes[3:]],
         "twice": [
             *nodes[:3],
-            replace(nodes[3], name=nodes[1].name, scope=nodes[1].scope),
+            nodes[3]._replace(name=nodes[1].name, scope=nodes[1].scope),
             *nodes[4:],
         ],
-        "shape": [*nodes[:3], replace(nodes[3], each=(1, 1, 1)), *nodes[4:]],
-        "first node": [*nodes[:3], replace(nodes[3], op=None), *nodes[4:]],
+        "shape": [*nodes[:3], nodes[3]._replace(each=(1, 1, 1)), *nodes[4:]],
+        "first node": [*nodes[:3], nodes[3]._replace(op=None), *nodes[4:]],
     }
     verify(graph)
     for message, changed in broken.items():

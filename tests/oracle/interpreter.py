@@ -28,7 +28,7 @@ from archc.ops.conv import Conv, Deconv
 from archc.ops.crop import Crop
 from archc.ops.dropout import Dropout, DropPath
 from archc.ops.linear import Fc
-from archc.ops.merge import Add, Concat, Mul, Part, Shuffle, Tile
+from archc.ops.merge import Add, Concat, Mul, Part, Shuffle, Skip, Tile
 from archc.ops.norm import Bn, LayerNorm, LayerScale, Lrn
 from archc.ops.pool import AvgPool, GlobalAvgPool, MaxPool
 
@@ -160,6 +160,8 @@ def _op(node: Node, weights: Weights, inputs: list[Array]) -> Array:
                 made.append((part - mean) / np.sqrt(variance + op.eps))
             x = np.concatenate(made, axis=1)
             return x * weights["weight"][:, None, None] + weights["bias"][:, None, None]
+        case Skip():
+            return x
         case LayerScale():
             return x * weights["weight"][:, None, None]
         case Add():

@@ -39,5 +39,5 @@ def prefix(graph: Graph, last: int) -> Graph:
     for i, node in enumerate(graph.nodes):
         if i == 0 or i in wanted:
             moved[i] = len(nodes)
-            nodes.append(replace(node, inputs=tuple(moved[j] for j in node.inputs)))
+            nodes.append(node._replace(inputs=tuple(moved[j] for j in node.inputs)))
     return rebuild(replace(graph, heads=(), output=last, recipe=None), nodes, moved)

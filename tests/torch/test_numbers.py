@@ -101,7 +101,10 @@ def test_heads_are_trained_and_stripped() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [*(ROOT / "specs").glob("*.arch"), GOOGLENET], ids=lambda p: p.stem
+    "path",
+    # Of a net of so many layers so many programs are made: the shortest will do.
+    [*(ROOT / "specs" / f"{name}.arch" for name in ("lenet", "alexnet", "vgg_d")), GOOGLENET],
+    ids=lambda path: path.stem,
 )
 def test_shapes_after_every_layer_in_full(path) -> None:
     """The real nets, layer by layer, on PyTorch's shape-only device."""

@@ -9,24 +9,34 @@ from __future__ import annotations
 
 from archc.emit.outline.classes import (
     INPUT,
+    Argument,
+    Arm,
+    Choice,
     ClassOutline,
     Element,
     Layer,
+    Loop,
     Outline,
     Parameter,
     Part,
+    Run,
     Tap,
 )
 from archc.emit.outline.outliner import outline
 
 __all__ = [
     "INPUT",
+    "Argument",
+    "Arm",
+    "Choice",
     "ClassOutline",
     "Element",
     "Layer",
+    "Loop",
     "Outline",
     "Parameter",
     "Part",
+    "Run",
     "Tap",
     "outline",
 ]

@@ -10,7 +10,7 @@ from archc.ir import Graph, Node, Scope
 from archc.ops.base import Op, Shape
 
 INPUT = -1
-"""The value that arrives at a class, where elements are counted from 0."""
+"""The value that arrives at a class or an arm, where elements are counted from 0."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,12 +28,26 @@ class Layer:
     features: bool
     """Whether its output is a vector `(N, C)`; else a map `(N, C, H, W)`."""
     flat_inputs: tuple[bool, ...]
+    parameter: str = ""
+    """The parameter of the class that the op is, where one is."""
 
     @property
     def op(self) -> Op:
         if self.node.op is None:
             raise TypeError("the input is no layer")
         return self.node.op
+
+    @property
+    def shape(self) -> Shape:
+        return self.node.output
+
+    @property
+    def line(self) -> int:
+        return self.node.span.line
+
+
+Argument = Text | Op
+"""What a parameter is given: text, or an op that is a function of its input alone."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,17 +58,79 @@ class Part:
     made: ClassOutline
     name: str
     inputs: tuple[int, ...]
-    args: tuple[Text, ...]
+    args: tuple[Argument, ...]
     features: bool
     shape: Shape
 
+    @property
+    def line(self) -> int:
+        return self.scope.span.line
 
-Element = Layer | Part
+
+@dataclass(frozen=True)
+class Run:
+    """Instances one after another: of one class, with arguments that are text in `index`.
+
+    `times` is how many, `rows` has instead the values of the names in `index` for each.
+    """
+
+    made: ClassOutline
+    args: tuple[Argument, ...]
+    times: Text
+    index: str = ""
+    rows: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Loop:
+    """What a `repeat` repeats: instances of other classes, each given the output of the last."""
+
+    scope: Scope
+    name: str
+    inputs: tuple[int, ...]
+    runs: tuple[Run, ...]
+    features: bool
+    shape: Shape
+
+    @property
+    def line(self) -> int:
+        return self.scope.span.line
+
+
+@dataclass(frozen=True)
+class Arm:
+    """What one side of a condition holds: elements that count values of their own."""
+
+    elements: tuple[Element, ...]
+    output: int
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """Two arms, of which an instance has the one that its condition says."""
+
+    scope: Scope
+    condition: Text
+    name: str
+    """The attribute that keeps the condition."""
+    inputs: tuple[int, ...]
+    then: Arm
+    otherwise: Arm
+    features: bool
+    shape: Shape
+
+    @property
+    def line(self) -> int:
+        return self.scope.span.line
+
+
+Element = Layer | Part | Loop | Choice
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A constructor argument: its name, its Python type, and its default's text."""
+    """A constructor argument: its name, its Python type (`op`: a function of a map), and its
+    default's text."""
 
     name: str
     type: str
@@ -63,7 +139,7 @@ class Parameter:
 
 @dataclass(eq=False)
 class ClassOutline:
-    """A class of the program: a block, an aux head, or the net itself."""
+    """A class of the program: a block, an aux head, what is repeated, or the net itself."""
 
     name: str
     scope: Scope
@@ -71,10 +147,27 @@ class ClassOutline:
     elements: tuple[Element, ...] = ()
     output: int = INPUT
     flat_input: bool = False
+    input_shape: Shape = (0, 0, 0)
+    """What arrives at the first instance."""
     in_channels: str = ""
     """The parameter that says how many channels arrive; empty where the class has none."""
     out_channels: Text = field(default_factory=lambda: Text(""))
-    instances: int = 1
+    keeps_size: bool = True
+    """Whether the map keeps its height and width in all instances."""
+    attributes: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The attribute for each name of the spec."""
+
+    @property
+    def features(self) -> bool:
+        """Whether its output is a vector; else a map."""
+        if self.output == INPUT:
+            return self.flat_input
+        return self.elements[self.output].features
+
+    @property
+    def shape(self) -> Shape:
+        """The output's shape in the first instance."""
+        return self.input_shape if self.output == INPUT else self.elements[self.output].shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,8 +186,10 @@ class Outline:
     graph: Graph
     classes: tuple[ClassOutline, ...]
     taps: tuple[Tap, ...]
+    paths: Mapping[str, str]
+    """The attribute path of each layer that has arrays, by its canonical name."""
     keys: Mapping[str, str]
-    """Canonical weight name to the program's attribute path."""
+    """Canonical name of each array to the program's own."""
 
     @property
     def net(self) -> ClassOutline:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from archc.emit.outline.symbolic import names_in
+from collections.abc import Iterable, Sequence
+
+from archc import syntax
+from archc.elaborate.structures import word_of
+from archc.emit.outline.symbolic import sayable
 from archc.ir import Graph, Scope
+from archc.names import names_in
 
 OPEN_FIELDS = frozenset({"out", "p"})
 """Fields that change no height, width or grouping, whatever their value."""
@@ -16,30 +21,59 @@ def structural_names(graph: Graph) -> frozenset[str]:
     same is asked of the parameters of blocks that it is handed to.
     """
     blocks: dict[int, set[str]] = {}
-    structural: set[str] = set()
-    input_item = graph.net.items[0]
-    for arg in input_item.args:
-        structural |= names_in(arg.value)
+    structural = {
+        name
+        for step in graph.net.items
+        if isinstance(step, syntax.Item) and word_of(step) == "input"
+        for arg in step.args
+        for name in names_in(arg.value)
+    }
+    for declared in (*graph.net.defaults, *graph.net.afters):
+        structural |= _named(declared.items)
     for node in reversed(graph.nodes):
-        found = blocks.setdefault(id(_owner(node.scope)), set())
+        found = blocks.setdefault(id(node.scope.owner), set())
         for name, expr in node.exprs.items():
-            if name not in OPEN_FIELDS:
+            if name not in OPEN_FIELDS or not sayable(expr):
                 found |= names_in(expr)
         grouped = getattr(node.op, "groups", 1) > 1 and node.factors.get("groups", 1) == 1
         if grouped and "out" in node.exprs:
             found |= names_in(node.exprs["out"])
-    scopes = {id(node.scope): node.scope for node in graph.nodes}
-    for scope in scopes.values():
-        while scope.parent is not None and scope.kind == "block":
-            inner = blocks.get(id(scope), set())
-            outer = blocks.setdefault(id(_owner(scope.parent)), set())
-            for name, expr in scope.exprs.items():
+    for scope in _every(graph):
+        # Conditions and how often something is repeated.
+        found = blocks.setdefault(id(scope.owner), set())
+        if isinstance(scope.definition, syntax.Choice) and scope.kind == "arm":
+            found |= names_in(scope.definition.condition)
+        elif isinstance(scope.definition, syntax.Repeat) and scope.kind == "repeat":
+            found |= {name for arg in scope.definition.args for name in names_in(arg.value)}
+    for scope in {id(node.scope.owner): node.scope.owner for node in graph.nodes}.values():
+        block = scope
+        while block.kind == "block" and block.parent is not None:
+            inner = blocks.get(id(block), set())
+            outer = blocks.setdefault(id(block.parent.owner), set())
+            for name, expr in block.exprs.items():
                 if name in inner:
                     outer |= names_in(expr)
-            scope = scope.parent
+            block = block.parent.owner
     return frozenset(structural | blocks.get(id(graph.scope), set()))
 
 
-def _owner(scope: Scope) -> Scope:
-    """The scope whose parameters a scope's text uses: an aux head's is the net."""
-    return scope.parent if scope.kind == "aux" and scope.parent is not None else scope
+def _every(graph: Graph) -> Iterable[Scope]:
+    """Every scope that a node lies in, at any depth, once."""
+    seen: dict[int, Scope] = {}
+    for node in graph.nodes:
+        scope: Scope | None = node.scope
+        while scope is not None and id(scope) not in seen:
+            seen[id(scope)] = scope
+            scope = scope.parent
+    return seen.values()
+
+
+def _named(items: Sequence[syntax.Step]) -> set[str]:
+    """The names in the arguments of a declaration's items."""
+    return {
+        name
+        for step in items
+        if isinstance(step, syntax.Item)
+        for arg in step.args
+        for name in names_in(arg.value)
+    }

@@ -8,12 +8,11 @@ from collections.abc import Collection
 from archc import syntax
 from archc.emit.outline.class_builder import ClassBuilder
 from archc.emit.outline.classes import ClassOutline, Outline, Part, Tap
+from archc.emit.outline.grouping import Groups
 from archc.emit.outline.open_parameters import structural_names
-from archc.emit.outline.scopes import Scopes, definition
-from archc.emit.outline.symbolic import names_in, python_type
+from archc.emit.outline.scopes import Scopes
 from archc.emit.python import class_name
-from archc.ir import Graph, Scope
-from archc.ops.linear import Fc
+from archc.ir import Graph, Node, Scope
 
 
 def outline(graph: Graph, reserved: Collection[str]) -> Outline:
@@ -29,106 +28,81 @@ class _Outliner:
         self.graph = graph
         self.reserved = frozenset(reserved)
         self.scopes = Scopes(graph)
-        self.classes: list[ClassOutline] = []
-        self.by_key: dict[object, ClassOutline] = {}
+        self.classes: dict[int, ClassOutline] = {}
+        """The classes by their groups, in the order in which they need one another."""
         self.net_name = self._free(class_name(graph.name, graph.doc), "Net")
         self.class_names: set[str] = {self.net_name}
         self.structural = structural_names(graph)
-        self.keys: dict[str, str] = {}
+        self.groups = Groups(graph, self.scopes, self.structural)
 
     def outline(self) -> Outline:
-        net = self._class(self.graph.scope)
+        net = self._class(len(self.groups.shapes) - 1)
         taps: list[Tap] = []
         positions = {id(e.scope): i for i, e in enumerate(net.elements) if isinstance(e, Part)}
         for head in self.graph.heads:
             part = positions[id(head.scope)]
             taps.append(Tap(part, net.elements[part].inputs[0], head.weight))
-        self._map_keys(net, "", "")
-        return Outline(self.graph, tuple(self.classes), tuple(taps), self.keys)
+        paths: dict[str, str] = {}
+        keys: dict[str, str] = {}
+        for node in self.graph.nodes:
+            arrays = self.graph.weights(node) | self.graph.buffers(node)
+            if arrays:
+                path = paths[node.path] = self._attribute_path(node)
+                keys |= {f"{node.path}.{array}": f"{path}.{array}" for array in arrays}
+        return Outline(self.graph, tuple(self.classes.values()), tuple(taps), paths, keys)
 
-    # Classes -------------------------------------------------------------------------
-
-    def _class(self, scope: Scope) -> ClassOutline:
-        key = self._key(scope)
-        if key in self.by_key:
-            made = self.by_key[key]
-            made.instances += 1
-            return made
-        builder = ClassBuilder(
-            self._new_class_name(scope),
-            scope,
-            self.scopes,
-            structural=self.structural,
-            reserved=self.reserved,
-            class_of=self._class,
-        )
-        made = builder.build()
-        self.by_key[key] = made
-        self.classes.append(made)
-        return made
-
-    def _key(self, scope: Scope) -> object:
-        """Equal for scopes that one class can serve: all that is printed but parameters."""
-        contents = self.scopes.contents(scope)
-        local = self.scopes.local(scope)
-        kinds = tuple(python_type(value) for value in scope.arguments.values())
-        parts: list[object] = [definition(scope), kinds]
-        for position, element in enumerate(contents.elements):
-            if isinstance(element, Scope):
-                reads = tuple(local[i] for i in self.scopes.reads(element))
-                parts.append((position, reads, self._key(element)))
-                continue
-            node = self.graph.nodes[element]
-            if node.op is None:
-                continue
-            constants = tuple(
-                (name, getattr(node.op, name))
-                for name in type(node.op).model_fields
-                if name not in node.exprs or not names_in(node.exprs[name])
+    def _class(self, group: int) -> ClassOutline:
+        if group not in self.classes:
+            shape = self.groups.shapes[group]
+            builder = ClassBuilder(
+                self._new_class_name(shape.scope),
+                shape,
+                self.scopes,
+                self.groups,
+                structural=self.structural,
+                reserved=self.reserved,
+                class_of=self._class,
             )
-            shapes = [self.graph.nodes[i].output for i in node.inputs]
-            parts.append(
-                (
-                    type(node.op),
-                    constants,
-                    tuple(sorted(node.factors.items())),
-                    tuple(local[i] for i in node.inputs),
-                    # What fc flattens is printed as a number.
-                    shapes[0][1:] if isinstance(node.op, Fc) else None,
-                    tuple(self.scopes.features[i] for i in node.inputs),
-                )
-            )
-        return tuple(parts)
+            self.classes[group] = builder.build()
+        return self.classes[group]
+
+    def _attribute_path(self, node: Node) -> str:
+        """Where a layer is in the program: `stage2.0.conv1`."""
+        parts: list[str] = []
+        name, scope = node.name, node.scope
+        while True:
+            made = self._class_around(scope)
+            # In a repeat are its iterations, by their number.
+            parts.append(name if scope.kind == "repeat" else made.attributes[name])
+            while scope.kind == "arm" and scope.parent is not None:
+                scope = scope.parent
+            if scope.parent is None:
+                return ".".join(reversed(parts))
+            name, scope = scope.name, scope.parent
+
+    def _class_around(self, scope: Scope) -> ClassOutline:
+        """The class in whose text a scope is."""
+        while id(scope) not in self.groups.of and scope.parent is not None:
+            scope = scope.parent
+        return self.classes[self.groups.of[id(scope)]]
 
     def _new_class_name(self, scope: Scope) -> str:
         if scope.parent is None:
             return self.net_name
-        if isinstance(scope.definition, syntax.Item):
-            base = "AuxHead"
-        else:
+        if isinstance(scope.definition, syntax.Block):
             block = scope.definition
             base = self._free(class_name(block.name.text, block.doc), "Block")
+        elif scope.kind == "aux":
+            base = "AuxHead"
+        else:
+            base = self._free(class_name(scope.parent.name), "Step")
         name, n = base, 1
         while name in self.class_names:
             n += 1
-            name = f"{base}{n}"
+            name = f"{base}_{n}" if base[-1].isdigit() else f"{base}{n}"
         self.class_names.add(name)
         return name
 
     def _free(self, name: str, suffix: str) -> str:
         """A class's name that is neither Python's nor the framework's: `FNet` for `F`."""
         return f"{name}{suffix}" if keyword.iskeyword(name) or name in self.reserved else name
-
-    def _map_keys(self, made: ClassOutline, canonical: str, attributes: str) -> None:
-        for element in made.elements:
-            if isinstance(element, Part):
-                self._map_keys(
-                    element.made,
-                    f"{canonical}{element.scope.name}.",
-                    f"{attributes}{element.name}.",
-                )
-                continue
-            arrays = self.graph.weights(element.node) | self.graph.buffers(element.node)
-            for weight in arrays:
-                path = f"{canonical}{element.node.name}.{weight}"
-                self.keys[path] = f"{attributes}{element.name}.{weight}"

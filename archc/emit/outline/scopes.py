@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from archc import syntax
 from archc.emit.outline.classes import INPUT
-from archc.ir import Graph, Scope
+from archc.evaluate import Value
+from archc.ir import Graph, Node, Scope
+from archc.ops.conv import Conv, Deconv
 
 
 @dataclass(eq=False)
@@ -99,12 +101,38 @@ def _features(graph: Graph) -> list[bool]:
 
 def definition(scope: Scope) -> object:
     """The same for instances of one block, and for aux heads with the same text."""
-    if isinstance(scope.definition, syntax.Item):
+    if scope.kind == "aux" and isinstance(scope.definition, syntax.Item):
         body = scope.definition.body
         return "aux", "" if body is None else " ".join(body.span.text.split())
-    return id(scope.definition)
+    return scope.kind, id(scope.definition)
 
 
-def parameter_names(scope: Scope, graph: Graph) -> Sequence[str]:
-    """The parameters that text in a scope may use: an aux head's are the net's."""
-    return list((graph.scope if scope.kind == "aux" else scope).arguments)
+def parameter_names(scope: Scope) -> Sequence[str]:
+    """The parameters that text in a scope may use: its net's or block's, and a repeat's counter."""
+    names = list(scope.owner.arguments)
+    here: Scope | None = scope
+    while here is not None and here.kind not in ("net", "block"):
+        # Of the repeats around it in the same text, the counters.
+        if here.kind == "iteration":
+            names += [name for name in here.arguments if name not in names]
+        elif isinstance(here.definition, syntax.Repeat) and here is scope:
+            counter = here.definition.counter
+            names += [counter.text] if counter else []
+        here = here.parent
+    return names
+
+
+def value_of(scope: Scope, name: str) -> Value:
+    """What a parameter or counter is in a scope."""
+    return scope.arguments[name] if name in scope.arguments else scope.owner.arguments[name]
+
+
+def stays_open(node: Node, field: str) -> bool:
+    """Whether a program says a field in its class's parameters.
+
+    What decides which call of the framework is written is a constant: truth values, words, and
+    the groups of ops that have two forms.
+    """
+    if field not in node.exprs or isinstance(getattr(node.op, field), bool | str):
+        return False
+    return field not in ("groups", "towers") or isinstance(node.op, Conv | Deconv)

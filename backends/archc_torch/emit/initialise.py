@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from archc.emit.outline import Layer, Outline, Part
+from archc.emit.outline import Outline
 from archc.emit.python import (
     Call,
     Items,
@@ -17,6 +17,8 @@ from archc.emit.python import (
     quoted,
     statement,
 )
+from archc.ir import Node
+from archc.ops.base import Op
 from archc.ops.conv import Conv, Deconv
 from archc.ops.linear import Fc
 from archc.recipe import (
@@ -79,31 +81,31 @@ def _spelled(rule: InitRule) -> str:
     return f"{', '.join(rule.targets)}: {', '.join(fills)}"
 
 
-def _layers(outline: Outline) -> dict[str, Layer]:
+def _layers(outline: Outline) -> dict[str, Node]:
     """Every weight layer by its attribute path."""
-    found: dict[str, Layer] = {}
+    return {
+        outline.paths[node.path]: node
+        for node in outline.graph.nodes
+        if node.op is not None and node.op.counted
+    }
 
-    def walk(elements: Sequence[object], path: str) -> None:
-        for element in elements:
-            if isinstance(element, Part):
-                walk(element.made.elements, f"{path}{element.name}.")
-            elif isinstance(element, Layer) and element.op.counted:
-                found[f"{path}{element.name}"] = element
 
-    walk(outline.net.elements, "")
-    return found
+def _op(node: Node) -> Op:
+    if node.op is None:
+        raise TypeError("the input is no layer")
+    return node.op
 
 
 def _default(outline: Outline) -> InitRule:
     """The default, said of deconv only where there is one: most programs have none."""
-    if not any(isinstance(layer.op, Deconv) for layer in _layers(outline).values()):
+    if not any(isinstance(_op(layer), Deconv) for layer in _layers(outline).values()):
         return DEFAULT
     return replace(DEFAULT, targets=(Conv.word, Deconv.word, Fc.word))
 
 
 def _covers(rules: Sequence[InitRule], outline: Outline) -> bool:
     """Whether the rules say where every weight and bias starts, by kinds of op."""
-    kinds = {layer.op.word for layer in _layers(outline).values()}
+    kinds = {_op(layer).word for layer in _layers(outline).values()}
     weights = {target for rule in rules if rule.weight for target in rule.targets}
     biases = {target for rule in rules if rule.bias for target in rule.targets}
     return kinds <= weights and kinds <= biases
@@ -117,20 +119,20 @@ class _RuleWriter:
 
     def lines(self) -> list[str]:
         layers = self.layers.values()
-        kinds = [t for t in self.rule.targets if any(layer.op.word == t for layer in layers)]
+        kinds = [t for t in self.rule.targets if any(_op(layer).word == t for layer in layers)]
         names = [path for path in self._paths() if path in self.layers]
         if isinstance(self.rule.weight, Glorot) and self._tower_wise(kinds, names):
             # The fan-out within a tower is known layer by layer only.
             names = [
                 path
                 for path, layer in self.layers.items()
-                if layer.op.word in kinds or path in names
+                if _op(layer).word in kinds or path in names
             ]
             kinds = []
         if not isinstance(self.rule.weight, He):
             return [*self._by_kind(kinds), *self._by_name(names)]
         # The fan-in of a deconv is on another axis of its weight than that of other layers.
-        up = {path for path, layer in self.layers.items() if isinstance(layer.op, Deconv)}
+        up = {path for path, layer in self.layers.items() if isinstance(_op(layer), Deconv)}
         return [
             *self._by_kind([kind for kind in kinds if kind != Deconv.word]),
             *self._by_kind([kind for kind in kinds if kind == Deconv.word]),
@@ -140,18 +142,15 @@ class _RuleWriter:
 
     def _paths(self) -> list[str]:
         """The attribute paths of the targets that are layers."""
-        attributes = {
-            canonical.rpartition(".")[0]: path.rpartition(".")[0]
-            for canonical, path in self.outline.keys.items()
-        }
-        return [attributes[target] for target in self.rule.targets if target in attributes]
+        paths = self.outline.paths
+        return [paths[target] for target in self.rule.targets if target in paths]
 
     def _tower_wise(self, kinds: Sequence[str], names: Sequence[str]) -> bool:
         """Whether a layer is several towers', which its module does not know."""
         return any(
             groups_of(layer) != _groups(layer)
             for path, layer in self.layers.items()
-            if layer.op.word in kinds or path in names
+            if _op(layer).word in kinds or path in names
         )
 
     def _by_kind(self, kinds: Sequence[str]) -> list[str]:
@@ -161,7 +160,7 @@ class _RuleWriter:
         tested = modules[0] if len(modules) == 1 else Items(modules, "()")
         test = Call("isinstance", [Text("layer"), tested])
         lines = ["        for layer in self.modules():", *layout(test, 12, "if ", ":")]
-        layers = [layer for layer in self.layers.values() if layer.op.word in kinds]
+        layers = [layer for layer in self.layers.values() if _op(layer).word in kinds]
         grouped = any(groups_of(layer) > 1 for layer in layers)
         if isinstance(self.rule.weight, Glorot) and grouped:
             # nn.Linear has no groups.
@@ -178,12 +177,15 @@ class _RuleWriter:
         """The classes that layers of these kinds are, each that the net has."""
         found: dict[str, None] = {}
         for layer in self.layers.values():
-            if layer.op.word in kinds and isinstance(layer.op, Conv):
-                found["nn.Conv2d"] = None
-            elif layer.op.word in kinds and isinstance(layer.op, Deconv):
-                found["nn.ConvTranspose2d"] = None
-            elif layer.op.word in kinds and isinstance(layer.op, Fc):
-                found["nn.Linear" if layer.op.groups == 1 else "GroupedLinear"] = None
+            match layer.op:
+                case Conv() if Conv.word in kinds:
+                    found["nn.Conv2d"] = None
+                case Deconv() if Deconv.word in kinds:
+                    found["nn.ConvTranspose2d"] = None
+                case Fc(groups=groups) if Fc.word in kinds:
+                    found["nn.Linear" if groups == 1 else "GroupedLinear"] = None
+                case _:
+                    pass
         return list(found)
 
     def _by_name(self, names: Sequence[str]) -> list[str]:
@@ -198,11 +200,11 @@ class _RuleWriter:
                 "        for name, n in groups.items():",
                 '            glorot_(self.get_parameter(f"{name}.weight"), n)',
             ]
-            if self.rule.bias and all(getattr(self.layers[n].op, "bias", False) for n in names):
+            if self.rule.bias and all(getattr(_op(self.layers[n]), "bias", False) for n in names):
                 target = 'self.get_parameter(f"{name}.bias")'
                 return [*lines, f"            {_fill(self.rule.bias, target)}"]
         elif isinstance(self.rule.weight, He) and any(
-            isinstance(self.layers[name].op, Deconv) for name in names
+            isinstance(_op(self.layers[name]), Deconv) for name in names
         ):
             for name in names:
                 weight = Call("self.get_parameter", [Text(quoted(f"{name}.weight"))])
@@ -210,7 +212,7 @@ class _RuleWriter:
                 lines += statement("", Call("he_up_", [weight, groups]), 8)
         elif names and self.rule.weight:
             lines += self._each(names, "weight", self.rule.weight)
-        biased = [name for name in names if getattr(self.layers[name].op, "bias", False)]
+        biased = [name for name in names if getattr(_op(self.layers[name]), "bias", False)]
         if biased and self.rule.bias:
             lines += self._each(biased, "bias", self.rule.bias)
         return lines
@@ -226,13 +228,14 @@ class _RuleWriter:
         return [*head, f"            {_fill(form, target)}"]
 
 
-def _groups(layer: Layer) -> int:
-    return layer.op.groups if isinstance(layer.op, Conv | Deconv | Fc) else 1
+def _groups(layer: Node) -> int:
+    op = layer.op
+    return op.groups if isinstance(op, Conv | Deconv | Fc) else 1
 
 
-def groups_of(layer: Layer) -> int:
+def groups_of(layer: Node) -> int:
     """How many towers and groups the units of a layer fall into."""
-    factors, groups = layer.node.factors, _groups(layer)
+    factors, groups = layer.factors, _groups(layer)
     return factors.get("out", 1) * groups // factors.get("groups", 1)
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from archc import syntax
-from archc.emit.forward import Body, forward
-from archc.emit.outline import ClassOutline, Element, Layer, Outline, Part, Tap
+from archc.emit.forward import Branching, Line, forward
+from archc.emit.outline import Choice, ClassOutline, Element, Layer, Outline, Tap
+from archc.emit.outline.symbolic import renamed, words_in
 from archc.emit.python import (
     Call,
     Items,
@@ -16,14 +19,19 @@ from archc.emit.python import (
     docstring,
     flat,
     function_head,
+    identifier,
     statement,
+    wrapped,
 )
 from archc.ir import Graph
 from archc.ops.base import written as shape_text
+from archc_torch.emit.constructor import constructor
 from archc_torch.emit.initialise import reset_parameters
-from archc_torch.emit.names import GLOBALS
+from archc_torch.emit.names import GLOBALS, METHODS, MODULE_NAMES
 from archc_torch.ops import Written, written
 from archc_torch.ops.base import as_features, as_map
+
+ATTRIBUTE = re.compile(r"\bself\.(\w+)")
 
 
 class ModuleWriter:
@@ -38,11 +46,36 @@ class ModuleWriter:
         self.made = made
         self.is_net = made is outline.net
         self.classifies = classifies
-        self.written: dict[int, Written] = {
-            i: written(element)
-            for i, element in enumerate(made.elements)
-            if isinstance(element, Layer)
-        }
+        self.written: dict[int, Written] = {}
+        """What each layer is in PyTorch, by its identity."""
+        self.keeping: dict[str, str] = {}
+        """Parameters that `forward` may need, and the attributes that would keep them."""
+        for layer in _layers(made.elements):
+            self.written[id(layer)] = self._written(layer)
+
+    def _written(self, layer: Layer) -> Written:
+        if layer.parameter:
+            function = self._kept(Text(layer.parameter)).text
+            return Written(function=lambda x: Call(function, x))
+        found = written(layer)
+        if found.module is not None:
+            return found
+        # A function is called in `forward`, where the constructor's parameters are gone.
+        fields = {name: self._kept(text) for name, text in layer.fields.items()}
+        channels = tuple(self._kept(text) for text in layer.channels)
+        return written(replace(layer, fields=fields, channels=channels))
+
+    def _kept(self, text: Text) -> Text:
+        """Text in the parameters of the constructor as `forward` says it."""
+        kept: dict[str, Text] = {}
+        for parameter in self.made.parameters:
+            name = parameter.name
+            if name in words_in(text.text) and name not in self.keeping:
+                taken = {*self.made.attributes.values(), *self.keeping.values()}
+                self.keeping[name] = identifier(name, taken | MODULE_NAMES | METHODS)
+            if name in self.keeping:
+                kept[name] = Text(f"self.{self.keeping[name]}")
+        return renamed(text, kept)
 
     @property
     def helpers(self) -> set[str]:
@@ -51,10 +84,13 @@ class ModuleWriter:
 
     def lines(self) -> list[str]:
         lines = [f"class {self.made.name}(nn.Module):", *self._docstring(), ""]
-        constructor = self._constructor()
-        if constructor:
-            lines += [*constructor, ""]
-        lines += self._forward()
+        forward = self._forward()
+        said = {word for line in forward for word in ATTRIBUTE.findall(line)}
+        stored = {name: kept for name, kept in self.keeping.items() if kept in said}
+        made = constructor(self.made, self.written, stored, is_net=self.is_net)
+        if made:
+            lines += [*made, ""]
+        lines += forward
         if self.is_net:
             if self.classifies:
                 lines += ["", *self._predict()]
@@ -71,86 +107,53 @@ class ModuleWriter:
     def _docstring(self) -> list[str]:
         scope = self.made.scope
         if self.is_net:
-            first = docstring(self.graph.doc or self.graph.name).split("\n")
-        elif isinstance(scope.definition, syntax.Item):
-            first = [f"An auxiliary head  --  line {scope.span.line}"]
-        else:
+            first = docstring(wrapped(self.graph.doc or self.graph.name, 81)).split("\n")
+        elif isinstance(scope.definition, syntax.Block):
             names = ", ".join(param.name.text for param in scope.definition.params)
             place = scope.definition.name.span
             call = f"{scope.definition.name.text}({names})"
             file = comment(place.source.name.rsplit("/", 1)[-1])
             first = [docstring(f"{call}  --  {file}:{place.line}")]
             if scope.definition.doc:
-                first = [docstring(scope.definition.doc), "", *first]
+                first = [*docstring(wrapped(scope.definition.doc, 81)).split("\n"), "", *first]
+        elif scope.kind == "aux":
+            first = [f"An auxiliary head  --  line {scope.span.line}"]
+        else:
+            file = comment(scope.span.source.name.rsplit("/", 1)[-1])
+            around = scope.parent.name if scope.parent else ""
+            first = [docstring(f"One of {around}  --  {file}:{scope.span.line}")]
         lines = [f'    """{first[0]}', *(f"    {line}".rstrip() for line in first[1:])]
         return [*lines, "", f"    {self._signature()}", '    """']
 
     def _signature(self) -> str:
         """`(N, in_channels, H, W) -> (N, n, H, W)`."""
+        made = self.made
         if self.is_net:
             before = ", ".join(str(size) for size in self.graph.input)
-            after = self._shape_after(self.made.output)
-            return f"(N, {before}) -> {after}"
-        first = self.made.elements[0]
-        size = (first.shapes[0] if isinstance(first, Layer) else first.shape)[1:]
-        channels = self.made.in_channels or "C"
-        before = f"(N, {channels})" if self.made.flat_input else f"(N, {channels}, H, W)"
-        element = self.made.elements[self.made.output]
-        out = self.made.out_channels.text
-        if not self.made.in_channels and out == "in_channels":
+            return f"(N, {before}) -> {self._shape_after()}"
+        channels = made.in_channels or "C"
+        before = f"(N, {channels})" if made.flat_input else f"(N, {channels}, H, W)"
+        out = made.out_channels.text
+        if not made.in_channels and out == "in_channels":
             out = "C"
-        if element.features:
+        if " if " in out or len(out) > 40:
+            out = "C_out"  # more than a reader would take in
+        if made.features:
             return f"{before} -> (N, {out})"
-        kept = isinstance(first, Layer) and _shape(element, self.graph)[1:] == size
-        return f"{before} -> (N, {out}, {'H, W' if kept else 'H_out, W_out'})"
+        return f"{before} -> (N, {out}, {'H, W' if made.keeps_size else 'H_out, W_out'})"
 
-    def _shape_after(self, value: int) -> str:
-        element = self.made.elements[value]
-        shape = _shape(element, self.graph)
-        classes = self.made.out_channels.text
-        if element.features or shape[1:] == (1, 1):
+    def _shape_after(self) -> str:
+        shape, classes = self.made.shape, self.made.out_channels.text
+        if self.made.features or shape[1:] == (1, 1):
             return f"(N, {classes})"
         return f"(N, {classes}, {shape[1]}, {shape[2]})"
 
-    # The constructor
-
-    def _constructor(self) -> list[str]:
-        made = [
-            (element, self._instance(i, element)) for i, element in enumerate(self.made.elements)
-        ]
-        kept = [(element, call) for element, call in made if call is not None]
-        if not kept:
-            return []
-        params = ["self"]
-        for parameter in self.made.parameters:
-            default = f" = {parameter.default}" if parameter.default else ""
-            params.append(f"{parameter.name}: {parameter.type}{default}")
-        lines = function_head("__init__", params, "None", 4)
-        lines.append("        super().__init__()")
-        for element, call in kept:
-            remark = f"line {_line(element)}" if self.is_net else ""
-            lines += statement(f"self.{element.name} = ", call, 8, remark)
-        if self.is_net:
-            lines.append("        self.reset_parameters()")
-        return lines
-
-    def _instance(self, i: int, element: Element) -> Call | None:
-        if isinstance(element, Part):
-            return Call(element.made.name, element.args)
-        return self.written[i].module
-
     # The forward function
 
-    def _body(self) -> Body:
-        taps = self.outline.taps if self.is_net else ()
-        skipped = {tap.part for tap in taps}
-        results = [self.made.output, *(tap.source for tap in taps)]
-        return forward(self.made, self._apply, GLOBALS, results, skipped)
-
     def _apply(self, element: Element, inputs: Sequence[Tree]) -> Tree:
-        if isinstance(element, Part):
+        if not isinstance(element, Layer):
             return Call(f"self.{element.name}", inputs)
-        layer = self.written[self.made.elements.index(element)]
+        layer = self.written[id(element)]
         if layer.function is not None:
             return layer.function(inputs)
         adapted = [_adapted(tree, element, i) for i, tree in enumerate(inputs)]
@@ -162,14 +165,10 @@ class ModuleWriter:
         if taps:
             returns = f"Tensor | tuple[{', '.join(['Tensor'] * (len(taps) + 1))}]"
         lines = function_head("forward", ["self", "x: Tensor"], returns, 4)
-        body = self._body()
-        for line in body.statements:
-            remark = ""
-            if self.is_net:
-                element = self.made.elements[line.value]
-                shape = _shape(element, self.graph)
-                remark = shape_text(shape[:1] if element.features else shape)
-            lines += statement(f"{line.target} = ", line.tree, 8, remark)
+        results = [self.made.output, *(tap.source for tap in taps)]
+        skipped = {tap.part for tap in taps}
+        body = forward(self.made.elements, self._apply, GLOBALS, results, skipped)
+        lines += self._statements(body.statements, 8)
         logits = self._flat_logits(body.results[0])
         if not taps:
             return [*lines, *statement("return ", logits, 8)]
@@ -182,24 +181,61 @@ class ModuleWriter:
         lines += ["        if self.training:", *_return_tuple(everything, 12)]
         return [*lines, "        return logits"]
 
+    def _statements(self, statements: Sequence[Line], indent: int) -> list[str]:
+        lines: list[str] = []
+        for line in statements:
+            if isinstance(line, Branching):
+                pad = " " * indent
+                then = self._statements(line.then, indent + 4)
+                otherwise = self._statements(line.otherwise, indent + 4)
+                if not then:
+                    lines += [f"{pad}if not {line.condition}:", *otherwise]
+                    continue
+                lines += [f"{pad}if {line.condition}:", *then]
+                if otherwise:
+                    lines += [f"{pad}else:", *otherwise]
+                continue
+            remark = ""
+            if self.is_net:
+                element = self.made.elements[line.value]
+                remark = shape_text(element.shape[:1] if element.features else element.shape)
+            lines += statement(f"{line.target} = ", line.tree, indent, remark)
+        return lines
+
     def _flat_logits(self, tree: Tree) -> Tree:
         """Logits as (N, classes), also where they come from a 1x1 map."""
-        element = self.made.elements[self.made.output]
-        shape = _shape(element, self.graph)
         last = self.is_net or self.made.scope.kind == "aux"
-        if not (last and self.classifies) or element.features or shape[1:] != (1, 1):
+        if not (last and self.classifies) or self.made.features:
+            return tree
+        if self.made.shape[1:] != (1, 1):
             return tree
         return Call("flatten", [Text("1")], on=tree)
 
     def _predict(self) -> list[str]:
         shape = ", ".join(str(size) for size in self.graph.input)
-        after = self._shape_after(self.made.output)
+        after = self._shape_after()
         return [
             "    @torch.no_grad()",
             "    def predict(self, x: Tensor) -> Tensor:",
-            f'        """(N, {shape}) -> class probabilities {after}; call eval() first."""',
+            _predict_docstring(f"(N, {shape})", after),
             "        return torch.softmax(self(x), dim=1)",
         ]
+
+
+def _predict_docstring(before: str, after: str) -> str:
+    line = f'        """{before} -> class probabilities {after}; call eval() first."""'
+    return line if len(line) <= 88 else '        """Class probabilities; call eval() first."""'
+
+
+def _layers(elements: Sequence[Element]) -> list[Layer]:
+    """Every layer of a class, those in the arms of its choices too."""
+    found: list[Layer] = []
+    for element in elements:
+        if isinstance(element, Layer):
+            found.append(element)
+        elif isinstance(element, Choice):
+            found += [*_layers(element.then.elements), *_layers(element.otherwise.elements)]
+    return found
 
 
 def _return_tuple(items: Items, indent: int) -> list[str]:
@@ -211,11 +247,3 @@ def _return_tuple(items: Items, indent: int) -> list[str]:
 def _adapted(tree: Tree, layer: Layer, i: int) -> Tree:
     """An input as the layer takes it: a vector where it gives one, else a map."""
     return as_features(tree, layer, i) if layer.features else as_map(tree, layer, i)
-
-
-def _shape(element: Element, graph: Graph) -> tuple[int, int, int]:
-    return element.node.output if isinstance(element, Layer) else element.shape
-
-
-def _line(element: Element) -> int:
-    return (element.node if isinstance(element, Layer) else element.scope).span.line

@@ -9,7 +9,7 @@ from archc import __version__
 from archc.analysis.report import Report, report
 from archc.backend import Program
 from archc.emit.outline import Outline, outline
-from archc.emit.python import docstring, literal, quoted
+from archc.emit.python import docstring, literal, quoted, wrapped
 from archc.evaluate import shown
 from archc.ir import Graph
 from archc.ops.base import written as shape_text
@@ -44,10 +44,11 @@ def emit(graph: Graph) -> Program:
 def _docstring(graph: Graph) -> str:
     found = report(graph)
     file = graph.source.name.rsplit("/", 1)[-1]
-    digest = hashlib.sha256(graph.source.text.encode()).hexdigest()[:16]
+    texts = "".join(source.text for source in graph.sources)
+    digest = hashlib.sha256(texts.encode()).hexdigest()[:16]
     settings = ", ".join(f"{name}={shown(value)}" for name, value in graph.altered.items())
     lines = [
-        graph.doc or graph.name,
+        wrapped(graph.doc or graph.name, 85),
         "",
         f"Compiled by archc {__version__} from {file} (sha256 {digest})"
         + (f" with {settings}." if settings else "."),
@@ -75,8 +76,9 @@ def _short(count: int) -> str:
 def _imports(code: str) -> str:
     """The imports that the code uses."""
     standard = ["import math"] if re.search(r"\bmath\.", code) else []
-    if re.search(r"\bSequence\[", code):
-        standard.append("from collections.abc import Sequence")
+    found = [name for name in ("Callable", "Sequence") if re.search(rf"\b{name}\[", code)]
+    if found:
+        standard.append(f"from collections.abc import {', '.join(found)}")
     framework = ["import torch"]
     if re.search(r"\bF\.", code):
         framework.append("import torch.nn.functional as F")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from archc.emit.outline import Layer
 from archc.emit.python import Call, literal
 from archc.ops.conv import Conv, Deconv
-from archc_torch.ops.base import Written, emits, sized, window
+from archc_torch.ops.base import Written, emits, is_open, sized, window
 
 
 @emits(Conv)
@@ -23,7 +23,7 @@ def deconv(layer: Layer, op: Deconv) -> Written:
 def _convolution(module: str, layer: Layer, op: Conv | Deconv) -> Written:
     """The arguments of both are the same."""
     named = window(layer, op, stride=(1, 1))
-    if op.groups != 1:
+    if op.groups != 1 or is_open(layer, "groups"):
         named.append(("groups", layer.fields["groups"]))
     if not op.bias:
         named.append(("bias", literal(False)))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from archc.emit.outline import Layer
 from archc.emit.python import Call, Index, Infix, Items, Text, Tree
-from archc.ops.merge import Add, Concat, Mul, Part, Shuffle, Tile
+from archc.ops.merge import Add, Concat, Mul, Part, Shuffle, Skip, Tile
 from archc_torch.ops.base import Written, as_map, emits
 
 
@@ -74,3 +74,8 @@ def tile(layer: Layer, op: Tile) -> Written:
     ones = [] if layer.features else [Text("1"), Text("1")]
     repeats = [Text("1"), layer.fields["copies"], *ones]
     return Written(function=lambda x: Call("repeat", repeats, on=x[0]))
+
+
+@emits(Skip)
+def skip(layer: Layer, op: Skip) -> Written:
+    return Written(function=lambda x: x[0])

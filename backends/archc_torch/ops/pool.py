@@ -42,7 +42,8 @@ def global_avgpool(layer: Layer, op: GlobalAvgPool) -> Written:
 
 def _window(layer: Layer, op: Pool) -> list[tuple[str, Tree]]:
     """PyTorch's stride is the kernel unless given."""
-    named = window(layer, op, stride=pair(op.kernel))
+    # With a kernel that is a parameter, a stride that is not is said in any case.
+    named = window(layer, op, stride=(0, 0) if is_open(layer, "kernel") else pair(op.kernel))
     if op.round == "up":
         named.append(("ceil_mode", literal(True)))
     return named

@@ -1,6 +1,6 @@
 """AlexNet (Krizhevsky, Sutskever & Hinton 2012, Figure 2)
 
-Compiled by archc 0.1.0 from alexnet.arch (sha256 33b65513221cb660).
+Compiled by archc 0.1.0 from alexnet.arch (sha256 4cbf5ec2b881b83b).
 60,965,224 parameters;
 724.4 M multiply-adds at 3x227x227.
 """

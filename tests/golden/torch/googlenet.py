@@ -1,6 +1,6 @@
 """GoogLeNet (Szegedy et al. 2014, Table 1)
 
-Compiled by archc 0.1.0 from googlenet.arch (sha256 389d467ff4ffa492).
+Compiled by archc 0.1.0 from googlenet.arch (sha256 d6dff6ca4a3dbdab).
 13,378,280 parameters (6,998,552 without the auxiliary heads);
 1.583 G multiply-adds at 3x224x224.
 """
@@ -22,7 +22,7 @@ def lrn(x: Tensor, n: int, k: float, alpha: float, beta: float) -> Tensor:
 class Inception(nn.Module):
     """Inception module with dimension reductions (Figure 2b)
 
-    inception(n1, r3, n3, r5, n5, pp)  --  googlenet.arch:25
+    inception(n1, r3, n3, r5, n5, pp)  --  inception.arch:3
 
     (N, in_channels, H, W) -> (N, n1 + n3 + n5 + pp, H, W)
     """
@@ -51,7 +51,7 @@ class Inception(nn.Module):
 
 
 class AuxHead(nn.Module):
-    """An auxiliary head  --  line 10
+    """An auxiliary head  --  line 19
 
     (N, in_channels, H, W) -> (N, classes)
     """
@@ -77,21 +77,21 @@ class GoogLeNet(nn.Module):
 
     def __init__(self, classes: int = 1000) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(3, 64, 7, stride=2, padding=3)  # line 4
-        self.conv2 = nn.Conv2d(64, 64, 1)  # line 5
-        self.conv3 = nn.Conv2d(64, 192, 3, padding=1)  # line 5
-        self.i3a = Inception(192, 64, 96, 128, 16, 32, 32)  # line 6
-        self.i3b = Inception(256, 128, 128, 192, 32, 96, 64)  # line 7
-        self.i4a = Inception(480, 192, 96, 208, 16, 48, 64)  # line 9
-        self.aux1 = AuxHead(512, classes)  # line 10
-        self.i4b = Inception(512, 160, 112, 224, 24, 64, 64)  # line 11
-        self.i4c = Inception(512, 128, 128, 256, 24, 64, 64)  # line 12
-        self.i4d = Inception(512, 112, 144, 288, 32, 64, 64)  # line 13
-        self.aux2 = AuxHead(528, classes)  # line 14
-        self.i4e = Inception(528, 256, 160, 320, 32, 128, 128)  # line 15
-        self.i5a = Inception(832, 256, 160, 320, 32, 128, 128)  # line 17
-        self.i5b = Inception(832, 384, 192, 384, 48, 128, 128)  # line 18
-        self.fc1 = nn.Linear(1024, classes)  # line 19
+        self.conv1 = nn.Conv2d(3, 64, 7, stride=2, padding=3)  # line 9
+        self.conv2 = nn.Conv2d(64, 64, 1)  # line 11
+        self.conv3 = nn.Conv2d(64, 192, 3, padding=1)  # line 11
+        self.i3a = Inception(192, 64, 96, 128, 16, 32, 32)  # line 15
+        self.i3b = Inception(256, 128, 128, 192, 32, 96, 64)  # line 16
+        self.i4a = Inception(480, 192, 96, 208, 16, 48, 64)  # line 18
+        self.aux1 = AuxHead(512, classes)  # line 19
+        self.i4b = Inception(512, 160, 112, 224, 24, 64, 64)  # line 20
+        self.i4c = Inception(512, 128, 128, 256, 24, 64, 64)  # line 21
+        self.i4d = Inception(512, 112, 144, 288, 32, 64, 64)  # line 22
+        self.aux2 = AuxHead(528, classes)  # line 23
+        self.i4e = Inception(528, 256, 160, 320, 32, 128, 128)  # line 24
+        self.i5a = Inception(832, 256, 160, 320, 32, 128, 128)  # line 26
+        self.i5b = Inception(832, 384, 192, 384, 48, 128, 128)  # line 27
+        self.fc1 = nn.Linear(1024, classes)  # line 31
         self.reset_parameters()
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor, Tensor]:
@@ -113,7 +113,7 @@ class GoogLeNet(nn.Module):
         x = F.max_pool2d(x, 3, stride=2, ceil_mode=True)  # 832x7x7
         x = self.i5a(x)  # 832x7x7
         x = self.i5b(x)  # 1024x7x7
-        x = F.dropout(F.avg_pool2d(x, 7, stride=1), 0.4, self.training)  # 1024x1x1
+        x = F.dropout(F.adaptive_avg_pool2d(x, 1), 0.4, self.training)  # 1024x1x1
         logits = self.fc1(x.flatten(1))
         if self.training:
             return logits, self.aux1(i4a), self.aux2(i4d)
@@ -125,12 +125,14 @@ class GoogLeNet(nn.Module):
         return torch.softmax(self(x), dim=1)
 
     def reset_parameters(self) -> None:
-        """conv, fc: glorot, bias 0 (archc's default)."""
+        """conv, fc: glorot, bias 0.2; fc1, aux1.fc2, aux2.fc2: bias 0."""
         for layer in self.modules():
             if isinstance(layer, (nn.Conv2d, nn.Linear)):
                 nn.init.xavier_uniform_(layer.weight)
                 if layer.bias is not None:
-                    nn.init.zeros_(layer.bias)
+                    nn.init.constant_(layer.bias, 0.2)
+        for name in ("fc1", "aux1.fc2", "aux2.fc2"):
+            nn.init.zeros_(self.get_parameter(f"{name}.bias"))
 
 
 LOSS_WEIGHTS = {"logits": 1.0, "aux1": 0.3, "aux2": 0.3}

@@ -1,6 +1,6 @@
 """VGG-D (Simonyan & Zisserman 2014, Table 1, column D)
 
-Compiled by archc 0.1.0 from vgg_d.arch (sha256 76c0c561bc84ff23).
+Compiled by archc 0.1.0 from vgg_d.arch (sha256 5851286e87308340).
 138,357,544 parameters;
 15.47 G multiply-adds at 3x224x224.
 """
@@ -8,20 +8,6 @@ Compiled by archc 0.1.0 from vgg_d.arch (sha256 76c0c561bc84ff23).
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-
-
-class C3(nn.Module):
-    """c3(n)  --  vgg_d.arch:33
-
-    (N, in_channels, H, W) -> (N, n, H, W)
-    """
-
-    def __init__(self, in_channels: int, n: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, n, 3, padding=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.conv1(x))
 
 
 class VGGD(nn.Module):
@@ -32,38 +18,46 @@ class VGGD(nn.Module):
 
     def __init__(self, classes: int = 1000) -> None:
         super().__init__()
-        self.c3_1 = C3(3, 64)  # line 8
-        self.c3_2 = C3(64, 64)  # line 8
-        self.c3_3 = C3(64, 128)  # line 9
-        self.c3_4 = C3(128, 128)  # line 9
-        self.c3_5 = C3(128, 256)  # line 10
-        self.c3_6 = C3(256, 256)  # line 10
-        self.c3_7 = C3(256, 256)  # line 10
-        self.c3_8 = C3(256, 512)  # line 11
-        self.c3_9 = C3(512, 512)  # line 11
-        self.c3_10 = C3(512, 512)  # line 11
-        self.c3_11 = C3(512, 512)  # line 12
-        self.c3_12 = C3(512, 512)  # line 12
-        self.c3_13 = C3(512, 512)  # line 12
-        self.fc6 = nn.Linear(512 * 7 * 7, 4096)  # line 14
-        self.fc7 = nn.Linear(4096, 4096)  # line 15
-        self.fc8 = nn.Linear(4096, classes)  # line 16
+        self.conv1 = nn.Conv2d(3, 64, 3, padding=1)  # line 11
+        self.conv2 = nn.Conv2d(64, 64, 3, padding=1)  # line 11
+        self.conv3 = nn.Conv2d(64, 128, 3, padding=1)  # line 13
+        self.conv4 = nn.Conv2d(128, 128, 3, padding=1)  # line 13
+        self.conv5 = nn.Conv2d(128, 256, 3, padding=1)  # line 15
+        self.conv6 = nn.Conv2d(256, 256, 3, padding=1)  # line 15
+        self.conv7 = nn.Conv2d(256, 256, 3, padding=1)  # line 15
+        self.conv8 = nn.Conv2d(256, 512, 3, padding=1)  # line 17
+        self.conv9 = nn.Conv2d(512, 512, 3, padding=1)  # line 17
+        self.conv10 = nn.Conv2d(512, 512, 3, padding=1)  # line 17
+        self.conv11 = nn.Conv2d(512, 512, 3, padding=1)  # line 19
+        self.conv12 = nn.Conv2d(512, 512, 3, padding=1)  # line 19
+        self.conv13 = nn.Conv2d(512, 512, 3, padding=1)  # line 19
+        self.fc1 = nn.Linear(512 * 7 * 7, 4096)  # line 21
+        self.fc2 = nn.Linear(4096, 4096)  # line 22
+        self.fc3 = nn.Linear(4096, classes)  # line 23
         self.reset_parameters()
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.c3_2(self.c3_1(x))  # 64x224x224
+        x = F.relu(self.conv1(x))  # 64x224x224
+        x = F.relu(self.conv2(x))  # 64x224x224
         x = F.max_pool2d(x, 2)  # 64x112x112
-        x = self.c3_4(self.c3_3(x))  # 128x112x112
+        x = F.relu(self.conv3(x))  # 128x112x112
+        x = F.relu(self.conv4(x))  # 128x112x112
         x = F.max_pool2d(x, 2)  # 128x56x56
-        x = self.c3_7(self.c3_6(self.c3_5(x)))  # 256x56x56
+        x = F.relu(self.conv5(x))  # 256x56x56
+        x = F.relu(self.conv6(x))  # 256x56x56
+        x = F.relu(self.conv7(x))  # 256x56x56
         x = F.max_pool2d(x, 2)  # 256x28x28
-        x = self.c3_10(self.c3_9(self.c3_8(x)))  # 512x28x28
+        x = F.relu(self.conv8(x))  # 512x28x28
+        x = F.relu(self.conv9(x))  # 512x28x28
+        x = F.relu(self.conv10(x))  # 512x28x28
         x = F.max_pool2d(x, 2)  # 512x14x14
-        x = self.c3_13(self.c3_12(self.c3_11(x)))  # 512x14x14
+        x = F.relu(self.conv11(x))  # 512x14x14
+        x = F.relu(self.conv12(x))  # 512x14x14
+        x = F.relu(self.conv13(x))  # 512x14x14
         x = F.max_pool2d(x, 2)  # 512x7x7
-        x = F.dropout(F.relu(self.fc6(x.flatten(1))), 0.5, self.training)  # 4096
-        x = F.dropout(F.relu(self.fc7(x)), 0.5, self.training)  # 4096
-        return self.fc8(x)
+        x = F.dropout(F.relu(self.fc1(x.flatten(1))), 0.5, self.training)  # 4096
+        x = F.dropout(F.relu(self.fc2(x)), 0.5, self.training)  # 4096
+        return self.fc3(x)
 
     @torch.no_grad()
     def predict(self, x: Tensor) -> Tensor:
@@ -71,10 +65,10 @@ class VGGD(nn.Module):
         return torch.softmax(self(x), dim=1)
 
     def reset_parameters(self) -> None:
-        """conv, fc: normal(mean = 0.0, std = 0.01), bias 0."""
+        """conv, fc: glorot, bias 0."""
         for layer in self.modules():
             if isinstance(layer, (nn.Conv2d, nn.Linear)):
-                nn.init.normal_(layer.weight, 0.0, 0.01)
+                nn.init.xavier_uniform_(layer.weight)
                 if layer.bias is not None:
                     nn.init.zeros_(layer.bias)
 
