@@ -21,10 +21,10 @@ _OPEN = frozenset({"LBRACE", "LPAR", "LSQB"})
 _CLOSE = frozenset({"RBRACE", "RPAR", "RSQB"})
 _GAP = re.compile(r"#[^\n]*|[ \t\r]+|\n")
 _GOES_ON = frozenset(
-    "COMMA EQUAL PLUS MINUS PRODUCT COMPARE APPROX AND OR NOT ASSUMED EXPECT _IMPORT".split()
+    "COMMA EQUAL PLUS MINUS PRODUCT COMPARE APPROX AND OR NOT _ASSUMED EXPECT _IMPORT".split()
 )
 """What no line can end with unless the next one goes on with it."""
-_GOES_BACK = frozenset("PLUS PRODUCT COMPARE APPROX AND OR ASSUMED".split())
+_GOES_BACK = frozenset("PLUS PRODUCT COMPARE APPROX AND OR _ASSUMED".split())
 """What begins a line only where it goes on with the one before."""
 
 

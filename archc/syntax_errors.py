@@ -33,16 +33,16 @@ _WORDS = {
     "EXPECT": "expect",
     "RECIPE": "recipe { ... }",
     "INIT": "init { ... }",
-    "ASSUMED": "assumed",
+    "_ASSUMED": "assumed",
     "TRUTH": "true or false",
     "AS": "as",
     "IF": "if",
-    "LAST": "last",
+    "_LAST": "last",
     "$END": "the end",
 }
 _VALUES = set("NUMBER DIMS STRING NAME PATH TRUTH LPAR LSQB MINUS".split())
 # What may go on after almost anything: saying so at every fault would help nobody.
-_UNSAID = set("PLUS MINUS PRODUCT AND OR ASSUMED EXPECT RECIPE INIT DEFAULTS AFTER BUT".split())
+_UNSAID = set("PLUS MINUS PRODUCT AND OR _ASSUMED EXPECT RECIPE INIT DEFAULTS AFTER BUT".split())
 
 
 def _expected(accepts: set[str]) -> tuple[str, ...]:
@@ -131,7 +131,7 @@ def _hint_of_structure(kind: str, text: str, accepts: set[str], before: str) -> 
         name = text if text.endswith(".arch") else f"{text}.arch"
         quoted = re.fullmatch(r"[\w.]+", text)
         return f'a file is named in quotes: import "{name if quoted else "blocks.arch"}"'
-    if accepts == {"LAST"} or ({"COMMA", "LBRACE"} <= accepts and text == "last"):
+    if accepts == {"_LAST"} or ({"COMMA", "LBRACE"} <= accepts and text == "last"):
         return "it is spelled but last: after conv, fc but last { relu }"
     if {"COMMA", "LBRACE"} <= accepts:
         return "names are parted by commas, and what follows is in braces: after conv, fc { relu }"

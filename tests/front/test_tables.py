@@ -204,6 +204,9 @@ slow = settings(
 @example("net n { repeat(3) as i { } repeat () }")
 @example("net n { 3x8 3x 3.x }")
 @example("net but { last: not }")
+@example("neta ")
+@example("net n { after a butx }")
+@example("net n { f(a orb, a assumedx) }")
 @example("net n { x(1e-4, 1e-, 1.) }")
 def test_any_words(text: str) -> None:
     same(text)
