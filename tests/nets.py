@@ -262,4 +262,14 @@ SMALL: dict[str, Graph] = {
         block grow(k) { concat { | skip | conv(1, 1, k) } }""",
         params="(k = 3)",
     ),
+    "names of what programs use": net(
+        """input(3x8x8) conv(1, 1, max(max, 4)) a(max, len) a(4, 3)
+        repeat(3) as range_ { b(range_ + 2, 3) } repeat(3) as B { b(B + 2, 3) } c(9) c(7)
+        fc(3) softmax""",
+        """block a(max, range) { conv(1, 1, max(max, 4)) repeat(range) { b(max, range) } }
+        block b(B, n) { conv(1, 1, B + min(n, B)) d(B) }
+        block c(math) { conv(1, 1, ceil(math/2)) d(math) }
+        block d(D) { conv(1, 1, D) relu }""",
+        params="(max = 8, len = 2, range = 2, math = 6)",
+    ),
 }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from archc import syntax
 from archc.emit.outline.classes import Argument, ClassOutline, Run
 from archc.emit.outline.grouping import Repeated
-from archc.emit.outline.symbolic import bracket, times, words_in
+from archc.emit.outline.symbolic import bracket, safe, times, words_in
 from archc.emit.python import Text, identifier, literal
 from archc.ir import Scope
 
@@ -133,7 +133,7 @@ def _table(made: ClassOutline, rows: Sequence[tuple[Argument, ...]]) -> Run:
 
 def _index_name(builder: ClassBuilder, step: syntax.Repeat | None) -> str:
     name = step.counter.text if step is not None and step.counter else "i"
-    return identifier(name, {*builder.used.values(), builder.in_name, "self", "nn", "nnx"})
+    return identifier(safe(name), {*builder.used.values(), builder.in_name})
 
 
 def _uses(args: Sequence[Argument], index: str) -> bool:

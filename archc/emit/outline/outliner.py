@@ -10,7 +10,7 @@ from archc.emit.outline.class_builder import ClassBuilder
 from archc.emit.outline.classes import ClassOutline, Outline, Part, Tap
 from archc.emit.outline.grouping import Groups
 from archc.emit.outline.open_parameters import structural_names
-from archc.emit.outline.scopes import Scopes
+from archc.emit.outline.scopes import Scopes, parameter_names
 from archc.emit.python import class_name
 from archc.ir import Graph, Node, Scope
 
@@ -30,6 +30,12 @@ class _Outliner:
         self.scopes = Scopes(graph)
         self.classes: dict[int, ClassOutline] = {}
         """The classes by their groups, in the order in which they need one another."""
+        self.parameters = {
+            name
+            for node in graph.nodes
+            for name in (*node.scope.arguments, *parameter_names(node.scope))
+        }
+        """What no class may be called: a parameter of that name would hide it."""
         self.net_name = self._free(class_name(graph.name, graph.doc), "Net")
         self.class_names: set[str] = {self.net_name}
         self.structural = structural_names(graph)
@@ -105,4 +111,5 @@ class _Outliner:
 
     def _free(self, name: str, suffix: str) -> str:
         """A class's name that is neither Python's nor the framework's: `FNet` for `F`."""
-        return f"{name}{suffix}" if keyword.iskeyword(name) or name in self.reserved else name
+        taken = self.reserved | self.parameters
+        return f"{name}{suffix}" if keyword.iskeyword(name) or name in taken else name

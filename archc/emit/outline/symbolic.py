@@ -13,7 +13,12 @@ from archc.names import names_in
 
 def safe(name: str) -> str:
     """A parameter's name in the text of a class: none that the text means something else by."""
-    return identifier(name, ("self", "super", "x", "nn", "nnx", "torch", "F", "rngs", "__class__"))
+    return identifier(name, _MEANT_OTHERWISE)
+
+
+_MEANT_OTHERWISE = frozenset(
+    "self super x nn nnx torch F rngs __class__ math min max len range Callable Tensor".split()
+)
 
 
 def python_type(value: Value) -> str:
