@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from archc import syntax
 from archc.diagnostics import Label
-from archc.elaborate.structures import word_of
+from archc.elaborate.structures import is_bare_skip
 from archc.errors import shapes as shape_errors
 from archc.ir import Node
 from archc.ops.base import Shape, pair, written
@@ -24,10 +24,7 @@ def items_span(branch: syntax.Branch) -> Span:
 
 def is_skip(branch: syntax.Branch) -> bool:
     """Whether a branch is `skip`: what arrives, unchanged."""
-    item = branch.items[0] if len(branch.items) == 1 else None
-    if not isinstance(item, syntax.Item) or item.args or item.body or item.label:
-        return False
-    return word_of(item) == "skip"
+    return is_bare_skip(branch.items)
 
 
 def branches_differ(

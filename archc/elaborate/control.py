@@ -9,7 +9,7 @@ from archc import syntax
 from archc.diagnostics import DiagnosticError
 from archc.elaborate.graph_builder import MAX_NODES
 from archc.elaborate.place import POISON, Cursor, Place
-from archc.elaborate.structures import Times, word_of
+from archc.elaborate.structures import Times, is_bare_skip
 from archc.errors import names as errors
 from archc.evaluate import Environment, PoisonedError, truth
 from archc.ir import Scope
@@ -159,12 +159,7 @@ def _no_chain(body: syntax.Chain | syntax.Branches, place: Place) -> Cursor:
 
 def is_skip(body: syntax.Chain | syntax.Branches | syntax.Choice) -> bool:
     """Whether an arm is `{ skip }`."""
-    if not isinstance(body, syntax.Chain) or len(body.items) != 1:
-        return False
-    item = body.items[0]
-    if not isinstance(item, syntax.Item) or item.args or item.body or item.label:
-        return False
-    return word_of(item) == "skip"
+    return isinstance(body, syntax.Chain) and is_bare_skip(body.items)
 
 
 def _nothing(walk: Walk, cursor: Cursor, place: Place, scope: Scope) -> Cursor:

@@ -1,5 +1,6 @@
 """The words of a chain that are no ops: what holds other items, and what is kept for later."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import Field
@@ -33,6 +34,14 @@ STRUCTURES = ("input", *MERGES, "towers", "aux", "skip", "from")
 def word_of(item: syntax.Step) -> str:
     """The word that an item begins with: ops are the same in capitals."""
     return item.name.text.lower() if isinstance(item, syntax.Item) and item.name else ""
+
+
+def is_bare_skip(items: Sequence[syntax.Step]) -> bool:
+    """Whether a chain is `skip` and nothing else."""
+    item = items[0] if len(items) == 1 else None
+    if not isinstance(item, syntax.Item) or item.args or item.body or item.label:
+        return False
+    return word_of(item) == "skip"
 
 
 class Times(Form):
