@@ -50,31 +50,67 @@ def random_weights(graph: Graph, rng: np.random.Generator, scale: float = 0.3) -
     return {n: np.abs(w) + 0.1 if n.endswith("running_var") else w for n, w in weights.items()}
 
 
-def run(graph: Graph, weights: Weights, x: Array) -> list[Array]:
-    """The output of every node `(N, C, H, W)`, in evaluation mode."""
+def fitting_weights(graph: Graph, rng: np.random.Generator) -> dict[str, Array]:
+    """Weights by canonical name with which maps of any depth keep about the size they came in.
+
+    Weights are N(0, 1 / fan_in), factors near 1, and no array is one value only: an error in any
+    of them shows.
+    """
+    made: dict[str, Array] = {}
+    for node in graph.nodes:
+        for name, weight in (graph.weights(node) | graph.buffers(node)).items():
+            array = rng.normal(size=weight.shape)
+            match weight.role:
+                case "weight":
+                    array /= math.sqrt(weight.fan_in)
+                case "scale":
+                    array = 1.0 + 0.3 * array
+                case "variance":
+                    array = 0.5 + np.abs(array)
+                case "bias" | "mean":
+                    array *= 0.3
+            made[f"{node.path}.{name}"] = array
+    return made
+
+
+def run(
+    graph: Graph, weights: Weights, x: Array, statistics: dict[str, Array] | None = None
+) -> list[Array]:
+    """The output of every node `(N, C, H, W)`, in evaluation mode.
+
+    With `statistics` it is in training mode: batch norm takes the statistics of the batch, and
+    puts the running ones after it there, by canonical name. Dropout must be off then (p = 0).
+    """
     values: list[Array] = []
     for node in graph.nodes:
         if node.op is None:
             values.append(x)
             continue
         inputs = [values[i] for i in node.inputs]
-        values.append(_towers(node, weights, inputs))
+        values.append(_towers(node, weights, inputs, statistics))
     return values
 
 
-def _towers(node: Node, weights: Weights, inputs: list[Array]) -> Array:
+def _towers(
+    node: Node, weights: Weights, inputs: list[Array], statistics: dict[str, Array] | None
+) -> Array:
     own = {
         name.removeprefix(f"{node.path}."): array
         for name, array in weights.items()
         if name.rpartition(".")[0] == node.path
     }
     copies = []
+    moved: list[dict[str, Array]] = []
     for tower in range(node.towers):
         share = {name: np.split(array, node.towers)[tower] for name, array in own.items()}
         seen = inputs
         if node.towers > 1 and not node.shared:
             seen = [np.split(x, node.towers, axis=1)[tower] for x in inputs]
-        copies.append(_op(node, share, seen))
+        moved.append({})
+        copies.append(_op(node, share, seen, None if statistics is None else moved[-1]))
+    if statistics is not None:
+        for name in moved[0]:
+            statistics[f"{node.path}.{name}"] = np.concatenate([each[name] for each in moved])
     return np.concatenate(copies, axis=1)
 
 
@@ -90,7 +126,9 @@ def _pad(pad: object, kernel: tuple[int, int]) -> tuple[int, int]:
     return _pair(pad)
 
 
-def _op(node: Node, weights: Weights, inputs: list[Array]) -> Array:
+def _op(
+    node: Node, weights: Weights, inputs: list[Array], statistics: dict[str, Array] | None
+) -> Array:
     x = inputs[0]
     match node.op:
         case Conv() as op:
@@ -140,18 +178,23 @@ def _op(node: Node, weights: Weights, inputs: list[Array]) -> Array:
         case LeakyRelu() as op:
             return np.where(x > 0, x, op.slope * x)
         case Gelu(approximate=False):
-            return x * 0.5 * (1.0 + np.vectorize(math.erf)(x / math.sqrt(2.0)))
+            return x * 0.5 * (1.0 + layers.erf(x / math.sqrt(2.0)))
         case Gelu():
             return 0.5 * x * (1.0 + np.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x**3)))
         case Silu():
-            return x / (1.0 + np.exp(-x))
+            return x * layers.sigmoid(x)
         case HardSigmoid():
             return np.clip(x + 3.0, 0.0, 6.0) / 6.0
         case HardSwish():
             return x * np.clip(x + 3.0, 0.0, 6.0) / 6.0
         case Bn() as op:
             names = ("weight", "bias", "running_mean", "running_var")
-            return layers.bn_inference(x, *(weights[name] for name in names), op.eps)
+            given = [weights[name] for name in names]
+            if statistics is None:
+                return layers.bn_inference(x, *given, op.eps)
+            y, mean, variance = layers.bn_training(x, *given, op.eps, op.momentum)
+            statistics.update(running_mean=mean.real, running_var=variance.real)
+            return y
         case LayerNorm() as op:
             made = []
             for part in np.split(x, op.groups, axis=1):
@@ -167,7 +210,7 @@ def _op(node: Node, weights: Weights, inputs: list[Array]) -> Array:
         case Add():
             return layers.add(inputs)
         case Mul():
-            product = np.ones_like(max(inputs, key=lambda each: each.size))
+            product = np.ones(max(each.shape for each in inputs))
             for each in inputs:
                 product = product * each
             return product
@@ -181,7 +224,9 @@ def _op(node: Node, weights: Weights, inputs: list[Array]) -> Array:
                 each = groups[0].shape[1]
                 shuffled += [g[:, c : c + 1] for c in range(each) for g in groups]
             return np.concatenate(shuffled, axis=1)
-        case Dropout() | DropPath():
+        case (Dropout() | DropPath()) as op:
+            if statistics is not None and op.p:
+                raise ValueError("what is random has no reference: p must be 0 in training")
             return layers.dropout_inference(x)
         case Concat() as op:
             split = [np.split(each, op.groups, axis=1) for each in inputs]

@@ -5,19 +5,22 @@ as it can. Nothing here is taken from the compiler or from a backend, and no dee
 library is used: an error they share cannot hide here. Clarity goes before speed; convolutions
 and pools walk over the output positions and handle all channels of one position at once.
 
-Maps are arrays `(N, C, H, W)`, computed in float64 whatever comes in. `kernel`, `stride` and
-`pad` are `(h, w)` pairs; `pad` is the padding on *each* of the two sides of its axis.
+Maps are arrays `(N, C, H, W)`, computed in float64 whatever comes in, or in complex128 where what
+comes in is complex: then each number carries its slope in its imaginary part (see `slope`).
+`kernel`, `stride` and `pad` are `(h, w)` pairs; `pad` is the padding on *each* of the two sides of
+its axis.
 
 Sources: Krizhevsky et al. 2012 (AlexNet: 3.3 lrn, 4.2 dropout), Ioffe and Szegedy 2015 (batch
 norm), Caffe's pooling layer for `round_up`.
 """
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Array = NDArray[np.float64]
+Array = NDArray[np.float64] | NDArray[np.complex128]
 Pair = tuple[int, int]
 
 
@@ -65,17 +68,22 @@ def _grid(x: Array, kernel: Pair, stride: Pair, pad: Pair, round_up: bool) -> tu
     return rows, cols
 
 
+def number(x: ArrayLike) -> Array:
+    """A copy of `x`, of any shape, as float64; as complex128 if it is complex."""
+    return np.array(x, dtype=np.complex128 if np.iscomplexobj(x) else np.float64)
+
+
 def _map(x: ArrayLike) -> Array:
-    """`x` as float64, checked to be `(N, C, H, W)`."""
-    a = np.asarray(x, dtype=np.float64)
+    """`x` as float64 or complex128, checked to be `(N, C, H, W)`."""
+    a = number(x)
     if a.ndim != 4:
         raise ValueError(f"a map is (N, C, H, W), this is {a.shape}")
     return a
 
 
 def _vector(v: ArrayLike, length: int, what: str) -> Array:
-    """`v` as float64, checked to be `(length,)`, so that nothing broadcasts unseen."""
-    a = np.asarray(v, dtype=np.float64)
+    """`v`, checked to be `(length,)`, so that nothing broadcasts unseen."""
+    a = number(v)
     if a.shape != (length,):
         raise ValueError(f"{what} is {a.shape}, not ({length},)")
     return a
@@ -99,7 +107,7 @@ def conv(
     run g sees only the g-th run of the input channels.
     """
     x = _map(x)
-    w = np.asarray(weight, dtype=np.float64)
+    w = number(weight)
     n, i, h, wd = x.shape
     if w.ndim != 4:
         raise ValueError(f"a conv's weight is (O, I/groups, kh, kw), this is {w.shape}")
@@ -109,10 +117,10 @@ def conv(
     b = np.zeros(o) if bias is None else _vector(bias, o, "bias")
     rows, cols = _grid(x, (kh, kw), stride, pad, round_up=False)
 
-    padded = np.zeros((n, i, h + 2 * pad[0], wd + 2 * pad[1]))
+    padded = np.zeros((n, i, h + 2 * pad[0], wd + 2 * pad[1]), x.dtype)
     padded[:, :, pad[0] : pad[0] + h, pad[1] : pad[1] + wd] = x
 
-    y = np.empty((n, o, len(rows), len(cols)))
+    y = np.empty((n, o, len(rows), len(cols)), np.result_type(x, w, b))
     o_group = o // groups
     for g in range(groups):
         seen = padded[:, g * i_group : (g + 1) * i_group]
@@ -133,12 +141,12 @@ def fc(x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None) -> Array:
     """
     x = _map(x)
     n, c, h, wd = x.shape
-    w = np.asarray(weight, dtype=np.float64)
+    w = number(weight)
     if w.ndim != 2 or w.shape[1] != c * h * wd:
         raise ValueError(f"weight {w.shape} does not fit {c}x{h}x{wd} = {c * h * wd} inputs")
     out = w.shape[0]
     b = np.zeros(out) if bias is None else _vector(bias, out, "bias")
-    y = np.empty((n, out, 1, 1))
+    y = np.empty((n, out, 1, 1), np.result_type(x, w, b))
     for sample in range(n):
         flat = np.concatenate([x[sample, ch, row] for ch in range(c) for row in range(h)])
         y[sample, :, 0, 0] = w @ flat + b
@@ -156,10 +164,10 @@ def maxpool(x: ArrayLike, kernel: Pair, stride: Pair, pad: Pair, round_up: bool 
     x = _map(x)
     n, ch, h, w = x.shape
     rows, cols = _grid(x, kernel, stride, pad, round_up)
-    y = np.empty((n, ch, len(rows), len(cols)))
+    y = np.empty((n, ch, len(rows), len(cols)), x.dtype)
     for r, top in enumerate(rows):
         for c, left in enumerate(cols):
-            best = np.full((n, ch), -np.inf)
+            best = np.full((n, ch), -np.inf, x.dtype)
             some = False
             for i in range(top, top + kernel[0]):
                 for j in range(left, left + kernel[1]):
@@ -189,10 +197,10 @@ def avgpool(
     x = _map(x)
     n, ch, h, w = x.shape
     rows, cols = _grid(x, kernel, stride, pad, round_up)
-    y = np.empty((n, ch, len(rows), len(cols)))
+    y = np.empty((n, ch, len(rows), len(cols)), x.dtype)
     for r, top in enumerate(rows):
         for c, left in enumerate(cols):
-            total = np.zeros((n, ch))
+            total = np.zeros((n, ch), x.dtype)
             count = 0
             for i in range(top, top + kernel[0]):
                 for j in range(left, left + kernel[1]):
@@ -256,7 +264,7 @@ def bn_inference(
     g, b = _vector(gamma, channels, "gamma"), _vector(beta, channels, "beta")
     mean = _vector(running_mean, channels, "running_mean")
     var = _vector(running_var, channels, "running_var")
-    y = np.empty_like(x)
+    y = np.empty(x.shape, np.result_type(x, g, b))
     for c in range(channels):
         y[:, c] = g[c] * (x[:, c] - mean[c]) / np.sqrt(var[c] + eps) + b[c]
     return y
@@ -283,7 +291,7 @@ def bn_training(
     m = x.shape[0] * x.shape[2] * x.shape[3]
     if m < 2:
         raise ValueError("batch norm in training needs more than one value a channel")
-    mean, biased, unbiased = np.empty(channels), np.empty(channels), np.empty(channels)
+    mean, biased, unbiased = (np.empty(channels, x.dtype) for _ in range(3))
     for c in range(channels):
         mean[c] = x[:, c].sum() / m
         squares = ((x[:, c] - mean[c]) ** 2).sum()
@@ -301,19 +309,31 @@ def bn_training(
 
 def relu(x: ArrayLike) -> Array:
     """max(x, 0), any shape."""
-    return np.maximum(np.asarray(x, dtype=np.float64), 0.0)
+    return np.maximum(number(x), 0.0)
 
 
 def tanh(x: ArrayLike) -> Array:
     """Hyperbolic tangent, any shape."""
-    return np.tanh(np.asarray(x, dtype=np.float64))
+    return np.tanh(number(x))
 
 
 def sigmoid(x: ArrayLike) -> Array:
     """1 / (1 + exp(-x)), any shape; written so that exp never overflows."""
-    x = np.asarray(x, dtype=np.float64)
-    small = np.exp(-np.abs(x))
+    x = number(x)
+    small = np.exp(np.where(x >= 0, -x, x))
     return np.where(x >= 0, 1.0, small) / (1.0 + small)
+
+
+def erf(x: ArrayLike) -> Array:
+    """The error function, any shape; for complex numbers, to the first order of what is imaginary.
+
+    Its derivative is 2 / sqrt(pi) exp(-x^2).
+    """
+    x = number(x)
+    y = np.vectorize(math.erf, otypes=[np.float64])(x.real)
+    if not np.iscomplexobj(x):
+        return y
+    return y + 1j * x.imag * 2.0 / math.sqrt(math.pi) * np.exp(-(x.real**2))
 
 
 def softmax(x: ArrayLike) -> Array:
@@ -325,7 +345,7 @@ def softmax(x: ArrayLike) -> Array:
 
 def dropout_inference(x: ArrayLike) -> Array:
     """Dropout when not training: a copy of `x`, any shape."""
-    return np.array(x, dtype=np.float64)
+    return number(x)
 
 
 def dropout_training(x: ArrayLike, mask: ArrayLike, p: float) -> Array:
@@ -334,7 +354,7 @@ def dropout_training(x: ArrayLike, mask: ArrayLike, p: float) -> Array:
     `p` is the probability to drop; what is kept is divided by 1 - p (inverted scaling: the same
     expectation as AlexNet 4.2, which halves at test time instead).
     """
-    x = np.asarray(x, dtype=np.float64)
+    x = number(x)
     keep = np.asarray(mask, dtype=np.bool_)
     if keep.shape != x.shape:
         raise ValueError(f"mask {keep.shape} is not of the shape of x {x.shape}")
@@ -354,7 +374,7 @@ def concat(maps: Sequence[ArrayLike]) -> Array:
 def add(maps: Sequence[ArrayLike]) -> Array:
     """Elementwise sum of maps of one and the same shape (nothing is broadcast)."""
     arrays = [_map(m) for m in maps]
-    total = np.zeros_like(arrays[0])
+    total = np.zeros(arrays[0].shape, np.result_type(*arrays))
     for a in arrays:
         if a.shape != total.shape:
             raise ValueError(f"maps to add differ: {a.shape} and {total.shape}")
@@ -371,9 +391,9 @@ def towers(x: ArrayLike, fns: Sequence[Callable[[Array], Array]]) -> Array:
 # --- loss -----------------------------------------------------------------------------------
 
 
-def cross_entropy(logits: ArrayLike, labels: ArrayLike) -> float:
+def cross_entropy(logits: ArrayLike, labels: ArrayLike) -> float | complex:
     """Mean over samples of -log softmax(logits)[label]; `logits` (N, K), `labels` (N,) ints."""
-    z = np.asarray(logits, dtype=np.float64)
+    z = number(logits)
     wanted = np.asarray(labels)
     if z.ndim != 2 or wanted.shape != z.shape[:1]:
         raise ValueError(f"logits are (N, K) and labels (N,), these are {z.shape}, {wanted.shape}")
@@ -385,5 +405,5 @@ def cross_entropy(logits: ArrayLike, labels: ArrayLike) -> float:
             raise ValueError(f"label {label} is not in 0..{len(scores) - 1}")
         top = scores.max()
         log_sum = top + np.log(np.exp(scores - top).sum())
-        total += float(log_sum - scores[label])
+        total += (log_sum - scores[label]).item()
     return total / len(z)

@@ -7,12 +7,12 @@ Sources: Zeiler et al. 2010, Ronneberger et al. 2015 (up-convolution; copy and c
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .layers import Array, Pair
+from .layers import Array, Pair, number
 
 
 def _map(x: ArrayLike) -> Array:
-    """`x` as float64, checked to be `(N, C, H, W)`."""
-    a = np.asarray(x, dtype=np.float64)
+    """`x` as float64 or complex128, checked to be `(N, C, H, W)`."""
+    a = number(x)
     if a.ndim != 4:
         raise ValueError(f"a map is (N, C, H, W), this is {a.shape}")
     return a
@@ -34,7 +34,7 @@ def deconv(
     output channels. Element by element: no window arithmetic is shared with `conv`.
     """
     x = _map(x)
-    w = np.asarray(weight, dtype=np.float64)
+    w = number(weight)
     n, i, h, wd = x.shape
     if w.ndim != 4:
         raise ValueError(f"a deconv's weight is (I, O/groups, kh, kw), this is {w.shape}")
@@ -42,10 +42,11 @@ def deconv(
     if groups < 1 or i % groups or w.shape[0] != i:
         raise ValueError(f"{groups} groups: weight {w.shape} does not fit {i} input channels")
     o = o_group * groups
-    b = np.zeros(o) if bias is None else np.asarray(bias, dtype=np.float64)
+    b = np.zeros(o) if bias is None else number(bias)
     if b.shape != (o,):
         raise ValueError(f"bias is {b.shape}, not ({o},)")
-    canvas = np.zeros((n, o, (h - 1) * stride[0] + kh, (wd - 1) * stride[1] + kw))
+    size = (h - 1) * stride[0] + kh, (wd - 1) * stride[1] + kw
+    canvas = np.zeros((n, o, *size), np.result_type(x, w))
     for channel in range(i):
         first = channel // (i // groups) * o_group
         for r in range(h):
@@ -68,7 +69,7 @@ def crop(x: ArrayLike, margin: Pair) -> Array:
     cols = [c for c in range(x.shape[3]) if margin[1] <= c < x.shape[3] - margin[1]]
     if not rows or not cols:
         raise ValueError(f"a margin of {margin} leaves nothing of {x.shape[2]}x{x.shape[3]}")
-    y = np.empty((*x.shape[:2], len(rows), len(cols)))
+    y = np.empty((*x.shape[:2], len(rows), len(cols)), x.dtype)
     for i, r in enumerate(rows):
         for j, c in enumerate(cols):
             y[:, :, i, j] = x[:, :, r, c]

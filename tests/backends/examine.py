@@ -1,0 +1,140 @@
+"""One net, everything compared: the oracle with each backend, and the backends with one another.
+
+The same checks judge nets by name, random nets, and programs that were broken on purpose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from archc.ir import Graph
+from archc.ops.activation import Softmax
+
+from ..oracle import interpreter, slope
+from . import running
+from .quiet import without_dropout
+from .running import Trained
+
+TOLERANCE = 1e-10
+"""The largest difference of two float64 results, normalised, that is rounding."""
+
+FAINT = 1e-4
+"""Gradients are normalised array by array, but an array that is so much smaller than the largest
+by this: a bias before batch norm has a gradient of rounding errors alone."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A net with weights, a batch `(N, C, H, W)` and labels, `(N,)` or `(N, H, W)`."""
+
+    graph: Graph
+    weights: dict[str, np.ndarray]
+    x: np.ndarray
+    labels: np.ndarray
+
+
+def case(graph: Graph, seed: int = 0, batch: int = 3) -> Case:
+    """A net with weights and a batch that depend on the seed alone."""
+    rng = np.random.default_rng(seed)
+    classes, *place = graph.shape
+    x = rng.normal(size=(batch, *graph.input))
+    labels = rng.integers(0, classes, (batch, *(place if place != [1, 1] else ())))
+    return Case(graph, interpreter.fitting_weights(graph, rng), x, labels)
+
+
+def difference(found: np.ndarray, expected: np.ndarray, least: float = 1e-30) -> float:
+    """The largest difference relative to the largest expected value, or to `least`.
+
+    Infinite where the shapes differ or a number is none.
+    """
+    if found.shape != expected.shape or not np.isfinite(found).all():
+        return float("inf")
+    if not found.size:
+        return 0.0
+    return float(np.abs(found - expected).max() / max(least, np.abs(expected).max()))
+
+
+def examine(made: Case, backends: Sequence[str]) -> dict[str, float]:
+    """Every difference by what was compared: `torch forward`, `jax gradient against torch`."""
+    quiet = without_dropout(made.graph)
+    # What an op computes is the same whether dropout is there or not: p matters in training only.
+    values = interpreter.run(made.graph, made.weights, made.x)
+    end = made.graph.nodes[made.graph.output]
+    expected = values[end.inputs[0]] if isinstance(end.op, Softmax) else values[made.graph.output]
+    reference = slope.train(quiet, made.weights, made.x, made.labels)
+
+    found: dict[str, float] = {}
+    outputs: dict[str, np.ndarray] = {}
+    passes: dict[str, Trained] = {}
+    for backend in backends:
+        output = running.evaluate(backend, made.graph, made.weights, made.x)
+        outputs[backend] = output
+        found[f"{backend} forward"] = difference(output, expected)
+        passed = running.train(backend, quiet, made.weights, made.x, made.labels)
+        passes[backend] = passed
+        found |= {f"{backend} {what}": d for what, d in _against(passed, reference).items()}
+    along, along_x = _direction(passes[backends[0]])
+    expected_slope = slope.derivative(quiet, made.weights, made.x, made.labels, along, along_x)
+    for backend, passed in passes.items():
+        terms = [(passed.gradients[name] * step) for name, step in along.items()]
+        terms.append(passed.input_gradient * along_x)
+        size = sum(float(np.abs(term).sum()) for term in terms)
+        total = sum(float(term.sum()) for term in terms)
+        off = abs(total - expected_slope) / max(1e-30, size, abs(expected_slope))
+        found[f"{backend} gradient"] = off if np.isfinite(off) else float("inf")
+    for one, other in combinations(backends, 2):
+        found[f"{other} forward against {one}"] = difference(outputs[other], outputs[one])
+        found[f"{other} gradient against {one}"] = gradients_differ(passes[other], passes[one])
+    return found
+
+
+def gradients_differ(found: Trained, expected: Trained, faint: float = FAINT) -> float:
+    """The largest difference of any array's gradient, the input's among them."""
+    if found.gradients.keys() != expected.gradients.keys():
+        return float("inf")
+    pairs = [(found.gradients[name], array) for name, array in expected.gradients.items()]
+    pairs.append((found.input_gradient, expected.input_gradient))
+    largest = max(_largest(array) for _, array in pairs)
+    return max(difference(a, b, max(1e-30, faint * largest)) for a, b in pairs)
+
+
+def _against(passed: Trained, reference: slope.Trained) -> dict[str, float]:
+    """A training-mode pass against the oracle's; gradients apart."""
+    if len(passed.logits) != len(reference.logits):
+        return {"heads": float("inf")}
+    pairs = zip(passed.logits, reference.logits, strict=True)
+    found = {
+        "training forward": max(difference(a, b) for a, b in pairs),
+        "loss": difference(np.array(passed.loss), np.array(reference.loss)),
+    }
+    if reference.statistics:
+        found["statistics"] = max(
+            difference(passed.statistics[name], array)
+            for name, array in reference.statistics.items()
+        )
+    return found
+
+
+def _direction(passed: Trained) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """A random direction in which every array counts for about as much as any other.
+
+    It is scaled by a gradient that may be wrong: any direction will do.
+    """
+    rng = np.random.default_rng(1)
+    arrays = [*passed.gradients.values(), passed.input_gradient]
+    least = max(1e-30, FAINT * max(_largest(array) for array in arrays))
+
+    def step(array: np.ndarray) -> np.ndarray:
+        return rng.normal(size=array.shape) / max(least, _largest(array))
+
+    return {name: step(array) for name, array in passed.gradients.items()}, step(
+        passed.input_gradient
+    )
+
+
+def _largest(array: np.ndarray) -> float:
+    return float(np.abs(array).max(initial=0.0))
