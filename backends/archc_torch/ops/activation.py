@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from archc.emit.outline import Layer
-from archc.emit.python import Call, Text, literal
+from archc.emit.python import Call, Infix, Text, Tree, literal
 from archc.ops.activation import (
     Gelu,
     HardSigmoid,
@@ -58,7 +60,12 @@ def silu(layer: Layer, op: Silu) -> Written:
 
 @emits(HardSigmoid)
 def hardsigmoid(layer: Layer, op: HardSigmoid) -> Written:
-    return Written(function=lambda x: Call("F.hardsigmoid", x))
+    """Not F.hardsigmoid: in float64 its gradient is wrong in the ninth digit."""
+
+    def applied(x: Sequence[Tree]) -> Tree:
+        return Infix("/", [Call("F.relu6", [Infix("+", [*x, Text("3")])]), Text("6")])
+
+    return Written(function=applied)
 
 
 @emits(HardSwish)

@@ -129,7 +129,7 @@ class Se(nn.Module):
             in_channels,
             math.ceil(in_channels / 32) * 8,
             F.relu,
-            F.hardsigmoid,
+            lambda x: F.relu6(x + 3) / 6,
             in_channels,
         )
 
