@@ -262,6 +262,47 @@ SMALL: dict[str, Graph] = {
         block grow(k) { concat { | skip | conv(1, 1, k) } }""",
         params="(k = 3)",
     ),
+    "functions of the net": net(
+        """input(3x8x7) after conv { act bn } conv(1, 1, k) own(sigmoid) own(silu)
+        repeat(2) { act conv(1, 1, 4) } aux(weight = 0.3) { act fc(3) softmax }
+        act fc(3) softmax""",
+        "block own(act) { conv(3, 1, 4, pad=1) act }",
+        params="(k = 5, act = tanh)",
+    ),
+    "what arrives in towers": net(
+        """input(4x9x8)
+        towers(3) {
+          deconv(3, 1, 8, pad=in // 4) conv(1, 1, in // 2) relu part(0, in // 2) b() b(in)
+        }
+        towers(2) { repeat(2) { conv(1, 1, 6) tile(in // 3) } c(in // 3) }
+        fc(3) softmax""",
+        """block b(n = 2 * in) { if in > 3 { relu } else { tanh } conv(1, 1, n) drop(in / 20) }
+        block drop(p) { dropout(p) lrn(3, alpha=p) }
+        block c(k, m = in // 4) { conv(k, 1, m) maxpool(k // 2, 1) }""",
+    ),
+    "nothing in towers": net(
+        """input(3x8x6)
+        towers(2) { repeat(0) { relu } conv(1, 1, 2) } conv(1, 1, 3)
+        towers(2) { repeat(0) { relu } } conv(1, 1, 3) b(0) b(1)
+        towers(2) { concat { | skip | skip } add { | skip | skip } }
+        towers(3) { add { | skip | skip } } fc(3) softmax""",
+        """block b(n) {
+          towers(2) { if n > 0 { relu } } conv(1, 1, 3) towers(3) { repeat(n) { tanh } }
+        }""",
+    ),
+    "long sums": net(
+        """input(3x8x6) conv(1, 1, 4)
+        add { | split { | skip | skip } | relu6 | leaky_relu(0.1) }
+        add { | act | lrn(3, beta=0.5) tanh | lrn(5, beta=0.5, alpha=0.01) sigmoid | conv(1, 1, 4) }
+        fc(3) softmax""",
+        params="(act = sigmoid)",
+    ),
+    "scaled": net(
+        """input(4x13x12, width = 0.5) conv(5, 1, 12, pad=2) b8() conv(1, 1, 16) b8() fc(9) fc(3)
+        softmax""",
+        """block b6(n = 8, m = n // 4) { maxpool(1, stride=n // 8) conv(1, 1, n) conv(1, 1, m + 1) }
+        block b8() { b6(2 * in) if in > 4 { relu } }""",
+    ),
     "names of what programs use": net(
         """input(3x8x8) conv(1, 1, max(max, 4)) a(max, len) a(4, 3)
         repeat(3) as range_ { b(range_ + 2, 3) } repeat(3) as B { b(B + 2, 3) } c(9) c(7)

@@ -427,7 +427,9 @@ class Walk:
             op, written = scaled(bound, self.graph.width, is_last=path in self.classes), op
             exprs = {field: expr for field, expr in exprs.items() if field not in COUNTS}
         try:
-            end = self.graph.add(name, op, cursors, item.span, place, exprs, meant.callee, written)
+            # What follows another op is said in the net's terms, wherever it stands.
+            callee = "" if self.following else meant.callee
+            end = self.graph.add(name, op, cursors, item.span, place, exprs, callee, written)
         except OpError as error:
             shapes = [self.graph.each(cursor) for cursor in cursors]
             fault = replace(error.diagnostic, span=bound.span(error.field, item.span))

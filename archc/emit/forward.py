@@ -156,14 +156,17 @@ class _Writer:
         return _Pending(tree, depth, reads)
 
     def _all_named(self, values: Sequence[int], inputs: Sequence[_Pending]) -> list[_Pending]:
-        """Values that were pending, each in a statement of its own."""
+        """Values that were pending, those that call something each in a statement of its own."""
         waiting = {
-            value: pending for value, pending in zip(values, inputs, strict=True) if pending.depth
+            value: pending
+            for value, pending in zip(values, inputs, strict=True)
+            if value not in self.named
         }
         # Until its own turn each is pending again, so that the names it reads stay held.
         self.pending.update(waiting)
-        for value in waiting:
-            self._name(value, self.pending.pop(value).tree)
+        for value, pending in waiting.items():
+            if pending.depth:
+                self._name(value, self.pending.pop(value).tree)
         return [self._take(value) for value in values]
 
     def _stays(self, value: int, element: Element, made: _Pending) -> bool:

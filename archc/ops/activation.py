@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from archc.ops.base import Count, Elementwise, Shape, elements
+from archc.ops.base import Count, Elementwise, Shape, divided, elements
 
 
 class Relu(Elementwise):
@@ -145,6 +145,9 @@ class Softmax(Elementwise):
     layout = "same"
 
     groups: Count = 1
+
+    def shape(self, inputs: Sequence[Shape]) -> Shape:
+        return divided(inputs[0], self.groups)
 
     def other_flops(self, inputs: Sequence[Shape]) -> int:
         """exp, addition and division an element."""

@@ -29,7 +29,8 @@ class MergeTowers:
             if node.op is not None and node.towers > 1:
                 shared = node.shared
                 if shared and not node.op.takes_whole():
-                    inputs = tuple(_tile(nodes, j, node) for j in inputs)
+                    tiles = {j: _tile(nodes, j, node) for j in dict.fromkeys(inputs)}
+                    inputs = tuple(tiles[j] for j in inputs)
                     shared = False
                 node = _merged(node, shared)
             moved[i] = len(nodes)
@@ -54,12 +55,16 @@ def _merged(node: Node, shared: bool) -> Node:
 def _tile(nodes: list[Node], source: int, node: Node) -> int:
     """A copy of the map for each tower; the index of the new node."""
     c, h, w = nodes[source].output
+    scope = node.scope
+    # A repeat of nothing holds nothing but the node that stands for it.
+    while scope.kind == "repeat" and scope.parent is not None:
+        scope = scope.parent
     tile = Node(
         f"{node.name}_tile{source}",
         Tile(copies=node.towers),
         (source,),
         (c * node.towers, h, w),
-        node.scope,
+        scope,
         node.span,
     )
     nodes.append(tile)

@@ -273,7 +273,7 @@ class ClassBuilder:
             raise TypeError("the input is no layer")
         arriving = chain.channels[inputs[0]]
         parameter = ""
-        if node.callee and node.op.is_function:
+        if self.groups.is_handed_on(node):
             self.used[node.callee] = parameter = safe(node.callee)
         # Only what has weights is told how many channels arrive.
         told = bool(self.graph.weights(node))

@@ -12,9 +12,10 @@ from typing import Literal
 
 from archc import ops, syntax
 from archc.binding import bind
+from archc.diagnostics import DiagnosticError
 from archc.emit.outline.scopes import Scopes, definition, parameter_names, stays_open, value_of
 from archc.emit.outline.symbolic import python_type, sayable
-from archc.evaluate import Callee, Environment, evaluate
+from archc.evaluate import Callee, Environment, Value, evaluate
 from archc.ir import Graph, Node, Scope
 from archc.names import names_in
 from archc.ops.base import Op
@@ -161,7 +162,7 @@ class Groups:
             return "input"
         inputs = tuple(local[i] for i in node.inputs)
         flat = tuple(self.scopes.features[i] for i in node.inputs)
-        if node.callee and node.op.is_function:
+        if self.is_handed_on(node):
             return "function", node.callee, inputs, flat
         constants = tuple(
             (name, None if self.says_field(node, name) else getattr(node.op, name))
@@ -182,7 +183,40 @@ class Groups:
 
     def says_field(self, node: Node, name: str) -> bool:
         """Whether a field is said in the parameters of the class that the node is in."""
-        return stays_open(node, name) and self.says(node.exprs[name], node.scope)
+        if not stays_open(node, name) or not self.says(node.exprs[name], node.scope):
+            return False
+        arriving = self.graph.nodes[node.inputs[0]].output[0]
+        factor, value = node.factors.get(name, 1), getattr(node.op, name)
+        found = self._worked_out(node.exprs[name], node.scope, arriving)
+        return (factor * found if isinstance(found, int) else found) == value
+
+    def is_handed_on(self, node: Node) -> bool:
+        """Whether an op is a function that its class is given; the net is given none."""
+        in_net = node.scope.owner.kind == "net"
+        return bool(node.callee) and not in_net and node.op is not None and node.op.is_function
+
+    def _worked_out(
+        self, expr: syntax.Expr, scope: Scope, arriving: int | None, called: Scope | None = None
+    ) -> Value | None:
+        """What an expression that can be said comes to in the program; None for no value.
+
+        That may not be what the graph has: in the layer that towers became, the channels that
+        arrive are those of all; and in a scaled net numbers are not those that are written.
+        `called` is the call that it is an argument of.
+        """
+        known: dict[str, Value] = {**scope.owner.arguments, **scope.arguments}
+        here: Scope | None = scope
+        while here is not None and here.kind not in ("net", "block"):
+            # The counters of the repeats around.
+            known |= {name: value for name, value in here.arguments.items() if name not in known}
+            here = here.parent
+        step = scope.definition if scope.kind == "repeat" else None
+        if called is not None and isinstance(step, syntax.Repeat) and step.counter is not None:
+            known[step.counter.text] = int(called.name)
+        try:
+            return evaluate(expr, Environment(known).at(arriving))
+        except DiagnosticError:
+            return None
 
     def says(self, expr: syntax.Expr, scope: Scope) -> bool:
         """Whether the text of a scope can say an expression, so that a constant need not."""
@@ -195,7 +229,7 @@ class Groups:
             if scope.owner.kind == "net" and name in self.structural:
                 return False
             value = scope.owner.arguments.get(name, 0)
-            if isinstance(value, Callee) and function(value) is None:
+            if isinstance(value, Callee) and (scope.owner.kind == "net" or function(value) is None):
                 return False
         return True
 
@@ -209,9 +243,16 @@ class Groups:
             # An op that is named here is handed over as it is.
             if isinstance(value, Callee) and isinstance(expr, syntax.Call):
                 return False
-            return self.says(expr, scope.parent if scope.parent is not None else scope)
+            around = scope.parent if scope.parent is not None else scope
+            if not self.says(expr, around):
+                return False
+            # An op is passed on; of what is calculated the value has to be the graph's.
+            found = self._worked_out(expr, around, self._arriving(scope), scope)
+            return isinstance(value, Callee) or found == value
         default = next(p.default for p in block.params if p.name.text == name)
         if default is None or isinstance(value, Callee) or not sayable(default):
+            return False
+        if self._worked_out(default, scope, self._arriving(scope)) != value:
             return False
         return all(self.says_argument(scope, each) for each in names_in(default) - {"in"})
 
@@ -230,7 +271,10 @@ class Groups:
         step = scope.definition
         if not isinstance(step, syntax.Choice) or len(self.scopes.reads(scope)) != 1:
             return False
-        return self._sayable(step.condition, scope)
+        if not self._sayable(step.condition, scope):
+            return False
+        taken = self._worked_out(step.condition, scope, self._arriving(scope))
+        return taken is (scope.name == "then")
 
     def _countable(self, scope: Scope) -> bool:
         """Whether a class can say how often something is repeated, by a parameter."""
