@@ -19,7 +19,8 @@ def test_erf_and_its_slope() -> None:
 
 
 def test_the_loss_by_hand() -> None:
-    """One logit is w x, the other 0: the loss is log(1 + exp(-w x)), its slope -x / (1 + exp(w x))."""
+    """One logit is w x, the other 0: the loss is log(1 + exp(-w x)), with slope -x / (1 + exp(w x))
+    along w."""
     graph = net("input(1x1x1) fc(2, bias=false) softmax")
     weights = {"fc1.weight": np.array([[2.0], [0.0]])}
     x, labels = np.array([0.5]).reshape(1, 1, 1, 1), np.array([0])
