@@ -285,7 +285,8 @@ SMALL: dict[str, Graph] = {
         towers(2) { repeat(0) { relu } conv(1, 1, 2) } conv(1, 1, 3)
         towers(2) { repeat(0) { relu } } conv(1, 1, 3) b(0) b(1)
         towers(2) { concat { | skip | skip } add { | skip | skip } }
-        towers(3) { add { | skip | skip } } fc(3) softmax""",
+        towers(3) { add { | skip | skip } } conv(1, 1, 4) towers(3) { tile(2, towers=2) }
+        fc(3) softmax""",
         """block b(n) {
           towers(2) { if n > 0 { relu } } conv(1, 1, 3) towers(3) { repeat(n) { tanh } }
         }""",

@@ -102,7 +102,8 @@ class Tile(Elementwise):
         return 0
 
     def takes_whole(self) -> bool:
-        return True
+        """With towers of its own, each of the new ones needs the map to itself."""
+        return self.towers == 1
 
     def side_by_side(self, towers: int, *, shared: bool) -> Mapping[str, int]:
         return {"copies": towers} if shared else {"towers": towers}

@@ -29,8 +29,12 @@ def python_type(value: Value) -> str:
         if len(set(map(type, value))) == 1 and len(value) != 2:
             return f"tuple[{python_type(value[0])}, ...]"
         return f"tuple[{', '.join(python_type(part) for part in value)}]"
+    if isinstance(value, bool):
+        return "bool"
     # A number of a scaled net is of a class of its own.
-    return next(kind.__name__ for kind in (bool, int, float, str) if isinstance(value, kind))
+    if isinstance(value, int):
+        return "int"
+    return "float" if isinstance(value, float) else "str"
 
 
 def bracket(text: Text) -> str:
