@@ -1,0 +1,1 @@
+"""The JAX backend: programs for JAX and Flax NNX, and the engine that trains them."""
