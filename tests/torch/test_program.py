@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 from archc_torch.emit.names import MODULE_NAMES
-from archc_torch.module import load_program
 from archc_torch.ops import EMITTERS
 
 from archc.driver import compile_graph
 from archc.ops import OPS
 from archc.ops.merge import Skip
+from archc.program_module import load_program
 from tests import nets
 from tests.nets import GOOGLENET, SMALL, net, spec
 from tests.torch.programs import program
