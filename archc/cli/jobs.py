@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archc.cli.common import positive
+from archc.diagnostics import fail
 
 if TYPE_CHECKING:
     from archc.backend import Engine
@@ -50,6 +51,7 @@ def make_job(
     """A job for a net; None is what the recipe says. Raises `DiagnosticError`."""
     from archc.backend import backend as find
     from archc.driver import compile_graph
+    from archc.errors.backends import BackendBroken
     from archc.resolve import resolved
     from archc.train import Job
     from archc.trainable import trainable
@@ -59,7 +61,10 @@ def make_job(
     framework = find(backend)
 
     def make_engine() -> Engine:
-        return framework.engine(program, graph, recipe, device=device, seed=seed)
+        try:
+            return framework.engine(program, graph, recipe, device=device, seed=seed)
+        except ImportError as error:
+            fail(BackendBroken(name=backend, reason=str(error)))
 
     changed: dict[str, Value] = {
         name: value

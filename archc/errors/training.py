@@ -159,7 +159,7 @@ class BadWeightFile(Diagnostic):
 
 
 @dataclass(frozen=True, kw_only=True)
-class NotARun(Diagnostic):
+class NoRun(Diagnostic):
     """A folder is not that of a run, or what it should say about the run cannot be read."""
 
     code: ClassVar[str] = "E0810"

@@ -9,7 +9,7 @@ from typing import Any
 
 from archc.data.pipeline import Statistics, unflatten
 from archc.diagnostics import fail
-from archc.errors.training import NotARun
+from archc.errors.training import NoRun
 from archc.train.files import read_tensors
 
 
@@ -45,13 +45,13 @@ def read_settings(run_dir: Path) -> Settings:
         numbers = {name: run[name] for name in ("seed", "batch", "epochs")}
     except OSError as error:
         reason = f"run.json: {(error.strerror or str(error)).lower()}"
-        fail(NotARun(path=str(run_dir), reason=reason))
+        fail(NoRun(path=str(run_dir), reason=reason))
     except (ValueError, KeyError, TypeError):
-        fail(NotARun(path=str(run_dir), reason="run.json does not say what it should"))
+        fail(NoRun(path=str(run_dir), reason="run.json does not say what it should"))
     if not all(isinstance(text, str) for text in texts.values()) or not all(
         type(number) is int for number in numbers.values()
     ):
-        fail(NotARun(path=str(run_dir), reason="run.json does not say what it should"))
+        fail(NoRun(path=str(run_dir), reason="run.json does not say what it should"))
     return Settings(**texts, **numbers)
 
 
