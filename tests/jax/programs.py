@@ -7,10 +7,11 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 import numpy as np
-from archc_torch.module import load_program
+from archc_jax.weights import by_path, stored
 from flax import nnx
 
 from archc.ir import Graph
+from archc.program_module import load_program
 from tests.programs.emitting import program
 
 
@@ -23,12 +24,9 @@ def module(graph: Graph, weights: Mapping[str, np.ndarray]) -> nnx.Module:
     made = getattr(load_program(emitted), emitted.class_name)
     model = nnx.eval_shape(lambda: made(rngs=nnx.Rngs(0)))
     state = nnx.state(model)
-    variables = {".".join(map(str, path)): each for path, each in nnx.to_flat_state(state)}
+    variables = by_path(state)
     for name, array in weights.items():
-        turned = array.transpose({4: (2, 3, 1, 0), 2: (1, 0)}.get(array.ndim))
-        variable = variables[emitted.keys[name]]
-        assert variable.shape == turned.shape
-        variable.set_value(jax.device_put(turned))
+        variables[emitted.keys[name]].set_value(jax.device_put(stored(array)))
     for variable in variables.values():
         if isinstance(variable, nnx.RngKey):
             variable.set_value(jax.random.key(0))

@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from archc_jax.emit.names import MODULE_NAMES
-from archc_torch.module import load_program
 from flax import nnx
 
 from archc.ir import Graph
+from archc.program_module import load_program
 from tests.nets import SMALL, SPECS, net, spec
 from tests.programs.emitting import program
 

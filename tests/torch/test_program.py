@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 from archc_torch.emit.names import MODULE_NAMES
-from archc_torch.module import load_program
 
 from archc.driver import compile_graph
+from archc.program_module import load_program
 from tests import nets
 from tests.nets import GOOGLENET, SMALL, net, spec
 from tests.torch.programs import program
