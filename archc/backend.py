@@ -73,6 +73,24 @@ class Engine(Protocol):
         """Replace every parameter and buffer; names and shapes must match exactly."""
         ...
 
+    def optimizer_state(self) -> dict[str, np.ndarray]:
+        """What the optimiser remembers, by canonical name and in the canonical layout: the
+        velocity v of the papers' SGD, the same on every backend. Empty without momentum.
+        """
+        ...
+
+    def load_optimizer_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """Replace it, also by another backend's; names and shapes must match exactly."""
+        ...
+
+    def rng_state(self) -> dict[str, np.ndarray]:
+        """Where the engine's sources of chance stand (dropout's): this backend's own form."""
+        ...
+
+    def load_rng_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on from there. Raises `DiagnosticError` (E0604) for what is not of its form."""
+        ...
+
 
 class Backend(Protocol):
     """An emitter of programs and the engine that trains them."""
@@ -96,7 +114,7 @@ class Backend(Protocol):
     ) -> Engine:
         """The program loaded, initialised by the recipe and placed on a device.
 
-        `device` is `auto`, `cpu` or a name that the framework knows (`cuda`, `cuda:1`).
+        `device` is a word of `archc.devices`: `auto`, `cpu`, `cpu:4`, `cuda:1`, `gpus:4`.
         """
         ...
 

@@ -30,7 +30,8 @@ from archc.recipe import Recipe
 from archc.source import Source
 
 if TYPE_CHECKING:
-    # For type checkers alone: no framework is loaded before `to_torch`.
+    # For type checkers alone: no framework is loaded before `to_torch` or `to_jax`.
+    from flax import nnx
     from torch import nn
 
 __all__ = ["Layer", "Net", "load", "parse"]
@@ -242,6 +243,15 @@ class Net:
         not installed.
         """
         return cast("nn.Module", self._built("torch", aux=aux))
+
+    def to_jax(self, *, aux: bool = True) -> nnx.Module:
+        """The net as a module of Flax NNX: the class of `source("jax")`, on JAX's default device in
+        float32, its weights as the recipe's `init` starts them, from `nnx.Rngs(0)`.
+
+        Maps are `(N, H, W, C)`, logits `(N, classes)`. Raises `DiagnosticError` where JAX, Flax or
+        optax is not installed.
+        """
+        return cast("nnx.Module", self._built("jax", aux=aux))
 
     def _built(self, backend_name: str, *, aux: bool) -> object:
         """The net in a framework's own class, by its backend."""

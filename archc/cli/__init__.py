@@ -20,6 +20,7 @@ COMMANDS = {
     "compare": "print two specs side by side",
     "compile": "print a standalone program",
     "train": "train a net by its recipe",
+    "evaluate": "measure weights on the images held out",
     "fmt": "lay specs out in one way",
     "expand": "print a spec with everything written out",
     "ops": "list the ops, or explain one",
@@ -80,7 +81,7 @@ def _hurry(command: str) -> None:
     # Looking for pydantic's plugins, of which we use none, reads the metadata of everything
     # that is installed: 16 ms.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    if command != "train":
+    if command not in ("train", "evaluate"):
         # The rest read a spec, print and leave: nothing is worth collecting, nor at the end.
         gc.disable()
         atexit.register(gc.freeze)

@@ -12,10 +12,15 @@ if TYPE_CHECKING:
     from archc.ir import Graph
 
 
-def add_spec(parser: argparse.ArgumentParser) -> None:
-    """The argument SPEC and the settings of its parameters."""
+def add_spec(parser: argparse.ArgumentParser, *, required: bool = True, run: bool = False) -> None:
+    """The argument SPEC, which can be a run where `run` says so, and the settings of its
+    parameters."""
     parser.add_argument(
-        "spec", metavar="SPEC", help="an .arch file, or the name of a spec that comes with archc"
+        "spec",
+        metavar="SPEC|RUN" if run else "SPEC",
+        nargs=None if required else "?",
+        help="an .arch file, or the name of a spec that comes with archc"
+        + (", or the folder of a run" if run else ""),
     )
     parser.add_argument(
         "--set",

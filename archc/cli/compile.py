@@ -24,7 +24,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
     add_spec(parser)
     parser.add_argument(
-        "--backend", metavar="NAME", required=True, help="the framework to write for: torch"
+        "--backend", metavar="NAME", required=True, help="the framework to write for: torch, jax"
     )
     parser.add_argument(
         "-o", "--output", metavar="FILE", help="write to FILE instead of standard output"

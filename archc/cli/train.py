@@ -3,53 +3,62 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archc.cli.common import add_spec, load, not_negative, positive
+from archc.cli.jobs import add_devices, device, make_job
 
 if TYPE_CHECKING:
-    from archc.backend import Engine
-    from archc.evaluate import Value
+    from archc.train import Job
 
 _EPILOG = """\
 FOLDER holds train/CLASS/*.jpg and val/CLASS/*.jpg (or .png, ...). digits are the scans of
 handwritten digits that come with scikit-learn: 1,437 to train, 360 to test.
 
-The run's folder keeps the spec as it was used, the program, metrics, weights and the
-learning curve.
+The run's folder keeps the spec as it was used, the program, metrics, weights, checkpoints
+and the learning curve. --resume RUN goes on with it after its last whole epoch, on the same
+framework as if nothing had been, or on another one.
 
 examples:
   archc train lenet --data digits
   archc train vgg_d --data photos --set classes=5 --batch 32
   archc train vgg_d --data photos --set classes=5 --input 3x64x64 --width 0.25
+  archc train --resume runs/lenet-20261121-043119 --epochs 80
 """
+
+_SETTLED = {
+    "spec": "SPEC",
+    "settings": "--set",
+    "shape": "--input",
+    "width": "--width",
+    "data": "--data",
+    "batch": "--batch",
+    "seed": "--seed",
+    "weights": "--weights",
+    "output": "-o",
+}
+"""What a run that goes on has settled already."""
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Declare the subcommand's arguments."""
     parser.description = "Compile SPEC and train the program by the spec's recipe."
     parser.epilog = _EPILOG
-    add_spec(parser)
-    parser.add_argument(
-        "--data", metavar="digits|FOLDER", default="digits", help="what to train on (digits)"
-    )
-    parser.add_argument("--backend", metavar="NAME", default="torch", help="the framework (torch)")
-    parser.add_argument(
-        "--device",
-        metavar="NAME",
-        default="auto",
-        help="auto (a GPU where there is one), cpu, cuda:1",
-    )
+    add_spec(parser, required=False)
+    parser.add_argument("--data", metavar="digits|FOLDER", help="what to train on (digits)")
+    add_devices(parser)
     parser.add_argument("--batch", metavar="N", type=positive, help="instead of the recipe's batch")
     parser.add_argument(
         "--epochs", metavar="N", type=positive, help="instead of the recipe's epochs"
     )
+    parser.add_argument("--seed", metavar="N", type=not_negative, help="of all chance (0)")
     parser.add_argument(
-        "--seed", metavar="N", type=not_negative, default=0, help="of all chance (0)"
+        "--weights", metavar="FILE", help="start from these weights, not from what init says"
     )
+    parser.add_argument("--resume", metavar="RUN", help="go on with the run in this folder")
     parser.add_argument(
         "-o",
         "--output",
@@ -57,50 +66,62 @@ def declare(parser: argparse.ArgumentParser) -> None:
         help="the run's folder (runs/NET-DATE-TIME); must not exist",
     )
     parser.add_argument("--quiet", action="store_true", help="print the last line only")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=partial(run, parser))
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
     """Train; 0 where it finished, 1 where it failed, 130 where it was interrupted."""
-    from archc.backend import backend
-    from archc.driver import compile_graph
-    from archc.resolve import resolved
-    from archc.train import Job, default_run_dir, train
-    from archc.trainable import trainable
+    if arguments.resume is None:
+        if arguments.spec is None:
+            parser.error("the following arguments are required: SPEC, or --resume RUN")
+        job = _new(arguments)
+    else:
+        for name, word in _SETTLED.items():
+            # 0 is a seed; what was not said is None, or no settings at all.
+            if getattr(arguments, name) not in (None, []):
+                parser.error(f"argument --resume: the run has its own {word}")
+        job = _resumed(arguments)
+    from archc.train import train
+
+    return 0 if train(job).status == "finished" else 130
+
+
+def _new(arguments: argparse.Namespace) -> Job:
+    """A run from its beginning."""
+    from archc.train import default_run_dir
 
     graph = load(arguments)
-    recipe = trainable(graph)
-    program = compile_graph(graph, arguments.backend)
-    framework = backend(arguments.backend)
-
-    def make_engine() -> Engine:
-        return framework.engine(
-            program, graph, recipe, device=arguments.device, seed=arguments.seed
-        )
-
-    settled = {
-        "batch": recipe.batch if arguments.batch is None else arguments.batch,
-        "epochs": recipe.epochs if arguments.epochs is None else arguments.epochs,
-    }
-    overridden: dict[str, Value] = {
-        name: value for name, value in settled.items() if getattr(arguments, name) is not None
-    }
     default = default_run_dir(graph.name, now=datetime.now().astimezone())
-    job = Job(
-        name=graph.name,
-        input=graph.input,
-        classes=graph.shape[0],
-        recipe=recipe,
-        make_engine=make_engine,
-        backend=arguments.backend,
-        data=arguments.data,
+    return make_job(
+        graph,
+        arguments,
+        backend=arguments.backend or "torch",
+        device=device(arguments) or "auto",
+        data=arguments.data or "digits",
         run_dir=Path(arguments.output) if arguments.output else default,
-        spec_text=resolved(graph, overridden),
-        program_text=program.text,
-        seed=arguments.seed,
-        batch=settled["batch"],
-        epochs=settled["epochs"],
-        quiet=arguments.quiet,
-        command=tuple(sys.argv),
+        seed=arguments.seed or 0,
+        batch=arguments.batch,
+        epochs=arguments.epochs,
+        weights=Path(arguments.weights) if arguments.weights else None,
     )
-    return 0 if train(job).status == "finished" else 130
+
+
+def _resumed(arguments: argparse.Namespace) -> Job:
+    """A run that goes on: its own settings, but for what the command line says."""
+    from archc import driver
+    from archc.train.settings import read_settings
+
+    path = Path(arguments.resume)
+    before = read_settings(path)
+    return make_job(
+        driver.load(str(path / "spec.arch")),
+        arguments,
+        backend=arguments.backend or before.backend,
+        device=device(arguments) or before.device,
+        data=before.data,
+        run_dir=path,
+        seed=before.seed,
+        batch=before.batch,
+        epochs=arguments.epochs or before.epochs,
+        resume=True,
+    )

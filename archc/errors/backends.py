@@ -87,3 +87,45 @@ class CannotWrite(Diagnostic):
 
     def message(self) -> str:
         return f"cannot write {self.path}: {self.reason}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneDeviceOnly(Diagnostic):
+    """The backend trains on one device, and more are asked for."""
+
+    code: ClassVar[str] = "E0606"
+    backend: str
+    device: str
+
+    def message(self) -> str:
+        return f"the backend '{self.backend}' trains on one device so far, not on {self.device}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TooFewDevices(Diagnostic):
+    """`--gpus` asks for more devices than there are."""
+
+    code: ClassVar[str] = "E0607"
+    count: int
+    present: tuple[str, ...]
+
+    def message(self) -> str:
+        gpus = "GPU is" if self.count == 1 else "GPUs are"
+        return f"{self.count} {gpus} asked for; this machine has {', '.join(self.present)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DevicesTooLate(Diagnostic):
+    """The framework has started in this process with fewer devices on the CPU than asked for."""
+
+    code: ClassVar[str] = "E0608"
+    count: int
+    present: int
+
+    def message(self) -> str:
+        has = "one CPU device" if self.present == 1 else f"{self.present} CPU devices"
+        return f"{self.count} CPU devices are asked for, but JAX has started here with {has}"
+
+    def help(self) -> str:
+        setting = f"jax.config.update('jax_num_cpu_devices', {self.count})"
+        return f"{setting} before anything else is done with JAX"

@@ -57,21 +57,21 @@ class ProbabilityNotFinite(Diagnostic):
     """The net's output became no number; going on would be of no use."""
 
     code: ClassVar[str] = "E0803"
-    epoch: int
+    epoch: int | None
     image: str
     best: str | None
 
     def message(self) -> str:
-        return (
-            f"after epoch {self.epoch} the net's probabilities for the image '{self.image}' are "
-            "not numbers: training has diverged"
-        )
+        what = f"the net's probabilities for the image '{self.image}' are not numbers"
+        if self.epoch is None:
+            return what
+        return f"after epoch {self.epoch} {what}: training has diverged"
 
     def notes(self) -> Sequence[str]:
         return (f"the best weights before that are in {self.best}",) if self.best else ()
 
     def help(self) -> str:
-        return "a smaller learning rate"
+        return "" if self.epoch is None else "a smaller learning rate"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,3 +127,62 @@ class WrongPrediction(Diagnostic):
             f"the backend '{self.backend}' gave predictions of shape {self.got}, "
             f"{self.wanted} is right; this is a fault of the backend"
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoCheckpoint(Diagnostic):
+    """A run cannot go on: no checkpoint of it is whole. It is never begun anew instead."""
+
+    code: ClassVar[str] = "E0808"
+    run: str
+    broken: tuple[tuple[str, str], ...]
+    """(checkpoint, what is wrong with it), the newest first."""
+
+    def message(self) -> str:
+        found = "none of its checkpoints is whole" if self.broken else "it has no checkpoint"
+        return f"the run '{self.run}' cannot go on: {found}"
+
+    def notes(self) -> Sequence[str]:
+        return [f"{name}: {reason}" for name, reason in self.broken]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BadWeightFile(Diagnostic):
+    """A file of weights cannot be read, or is no whole safetensors file."""
+
+    code: ClassVar[str] = "E0809"
+    path: str
+    reason: str
+
+    def message(self) -> str:
+        return f"'{self.path}' cannot be read as weights: {self.reason}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoRun(Diagnostic):
+    """A folder is not that of a run, or what it should say about the run cannot be read."""
+
+    code: ClassVar[str] = "E0810"
+    path: str
+    reason: str
+
+    def message(self) -> str:
+        return f"'{self.path}' is not the folder of a run: {self.reason}"
+
+    def help(self) -> str:
+        return "a run's folder is what archc train made: runs/<net>-<date>, or what -o said"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFinished(Diagnostic):
+    """A run that is to go on has all its epochs."""
+
+    code: ClassVar[str] = "E0811"
+    run: str
+    epochs: int
+
+    def message(self) -> str:
+        return f"the run '{self.run}' has all its {self.epochs} epochs"
+
+    def help(self) -> str:
+        return f"--epochs {2 * self.epochs} goes on"

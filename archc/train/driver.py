@@ -13,22 +13,25 @@ from archc.backend import Engine
 from archc.data.prepare import Prepared, prepare
 from archc.diagnostics import DiagnosticError, fail
 from archc.errors.training import LossNotFinite, ProbabilityNotFinite
+from archc.train import checkpoint
 from archc.train.evaluate import Evaluator, Score
 from archc.train.interrupt import Interrupt, listening
 from archc.train.job import Job, Result
-from archc.train.metrics import EpochMetrics
+from archc.train.metrics import EpochMetrics, best_of
 from archc.train.progress import Display, display, say
 from archc.train.run_directory import RunDirectory
+from archc.train.start import Start, begin, found
 
 
 def train(job: Job) -> Result:
-    """Train a net by its recipe and keep everything in a new folder.
+    """Train a net by its recipe and keep everything in a new folder, or go on with a run.
 
     All that can be checked is checked before the folder is made. Ctrl-C and SIGTERM save
     the weights and give a `Result` that says so. Raises `DiagnosticError` (E07, E08); where
     training had begun, the weights are saved first unless they are no numbers any more.
     """
     job.check()
+    start = found(job)
     data = prepare(
         job.data,
         shape=job.input,
@@ -37,17 +40,19 @@ def train(job: Job) -> Result:
         evaluate=job.recipe.evaluate,
         batch=job.batch,
         seed=job.seed,
+        statistics=start.statistics,
     )
     engine = job.make_engine()
+    notes = begin(engine, start, job)
     console = Console()
     images = len(data.dataset.train)
     with (
-        RunDirectory(job, data, engine) as run,
+        RunDirectory(job, data, engine, start.history) as run,
         listening() as interrupt,
         display(console, quiet=job.quiet, epochs=job.epochs, images=images) as shown,
     ):
-        training = _Training(job, data, engine, run, interrupt, shown)
-        training.introduce()
+        training = _Training(job, data, engine, run, interrupt, shown, start)
+        training.introduce(notes)
         result = training.go()
     say(console, last_line(result))
     return result
@@ -77,6 +82,7 @@ class _Training:
         run: RunDirectory,
         interrupt: Interrupt,
         shown: Display,
+        start: Start,
     ) -> None:
         self.job = job
         self.data = data
@@ -84,17 +90,17 @@ class _Training:
         self.run = run
         self.interrupt = interrupt
         self.shown = shown
-        self.history: list[EpochMetrics] = []
-        self.best: EpochMetrics | None = None
+        self.history = list(start.history)
+        self.best = best_of(start.history)
 
-    def introduce(self) -> None:
+    def introduce(self, notes: list[str]) -> None:
         dataset = self.data.dataset
         self.shown.say(
             f"{self.job.name} on {dataset.name}: {len(dataset.train)} images to train, "
             f"{len(dataset.held_out)} held out for {dataset.held_out_name}, "
             f"{len(dataset.classes)} classes; {self.engine.device}; {self.run.path}"
         )
-        for note in dataset.notes:
+        for note in (*dataset.notes, *notes):
             self.shown.say(f"note: {note}")
 
     def go(self) -> Result:
@@ -125,7 +131,9 @@ class _Training:
         self.shown.say(f"weights saved in {self.run.weights}")
 
     def _epochs(self) -> Literal["finished", "interrupted"]:
-        for epoch in range(1, self.job.epochs + 1):
+        if not self.job.resume:
+            self._keep()
+        for epoch in range(len(self.history) + 1, self.job.epochs + 1):
             lr = self._rate()
             if lr is None:
                 self.shown.say(
@@ -142,8 +150,22 @@ class _Training:
             if self.best is None or metrics.score.wrong < self.best.score.wrong:
                 self.run.save(self.run.best, self.engine.weights(), epoch)
                 self.best = metrics
+            self._keep()
             self.shown.say(metrics.line(self.job.epochs, self.data.dataset.held_out_name))
         return "finished"
+
+    def _keep(self) -> None:
+        """A checkpoint of the full epochs so far."""
+        checkpoint.save(
+            self.run.path,
+            checkpoint.Checkpoint(
+                backend=self.job.backend,
+                weights=self.engine.weights(),
+                optimizer=self.engine.optimizer_state(),
+                rng=self.engine.rng_state(),
+                history=tuple(self.history),
+            ),
+        )
 
     def _rate(self) -> float | None:
         """The learning rate of the next epoch, None where the schedule ends training."""

@@ -47,8 +47,9 @@ class Evaluator:
     backend: str
     loader: Loader
     classes: int
-    epoch: int
-    best: str | None
+    epoch: int | None = None
+    """After which the weights are; None where that is not known."""
+    best: str | None = None
 
     def score(self, stopped: Callable[[], bool]) -> Score | None:
         """The errors over the whole split, or None where `stopped` asked to leave.

@@ -14,7 +14,7 @@ import numpy as np
 from safetensors import SafetensorError
 
 from archc.diagnostics import fail
-from archc.errors.training import CannotWrite
+from archc.errors.training import BadWeightFile, CannotWrite
 
 
 @contextmanager
@@ -43,14 +43,15 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
             mode = stat.S_IMODE(beside.stat().st_mode)
             write(beside)
             beside.chmod(mode)
-            _sync(beside)
+            sync(beside)
             beside.replace(path)
-            _sync(path.parent)
+            sync(path.parent)
         finally:
             beside.unlink(missing_ok=True)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Have a file, or the names in a folder, on the disk before going on."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -67,5 +68,32 @@ def write_tensors(path: Path, tensors: Mapping[str, np.ndarray], about: Mapping[
     # safetensors writes the memory as it lies, so a transposed view must be laid out first.
     # Any: the library's own type of a path is incomplete.
     save: Any = import_module("safetensors.numpy").save_file
-    laid_out = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+    laid_out = {name: np.asarray(array, order="C") for name, array in tensors.items()}
     write_whole(path, lambda beside: save(laid_out, beside, metadata=dict(about)))
+
+
+def read_tensors(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a safetensors file. Raises `DiagnosticError` (E0809)."""
+    # Any: the library's own types are incomplete.
+    load: Any = import_module("safetensors.numpy").load_file
+    with reading(path):
+        return load(path)
+
+
+def read_header(path: Path) -> dict[str, str]:
+    """The words in the header of a safetensors file. Raises `DiagnosticError` (E0809)."""
+    # Any: as above.
+    safe_open: Any = import_module("safetensors").safe_open
+    with reading(path), safe_open(path, "numpy") as file:
+        return file.metadata() or {}
+
+
+@contextmanager
+def reading(path: Path) -> Generator[None]:
+    """Turns a file that cannot be read as safetensors into a diagnostic (E0809)."""
+    try:
+        yield
+    except OSError as error:
+        fail(BadWeightFile(path=str(path), reason=(error.strerror or str(error)).lower()))
+    except (SafetensorError, ValueError, KeyError) as error:
+        fail(BadWeightFile(path=str(path), reason=f"it is no whole safetensors file ({error})"))

@@ -31,7 +31,7 @@ class Job:
     data: str
     """`digits`, or the path of an image folder."""
     run_dir: Path
-    """Made by the run; must not exist."""
+    """Made by the run; must not exist, unless the run goes on."""
     spec_text: str
     """The spec with everything on the command line worked in."""
     program_text: str
@@ -40,6 +40,12 @@ class Job:
     batch: int
     """The global batch."""
     epochs: int
+    device: str = "auto"
+    """What `make_engine` asks the backend for, for the log of the run."""
+    weights: Path | None = None
+    """The file whose weights the run starts from; None: as the recipe's `init` says."""
+    resume: bool = False
+    """Go on with the run in `run_dir`, from its newest checkpoint that is whole."""
     quiet: bool = False
     """Print the last line only."""
     command: tuple[str, ...] = ()

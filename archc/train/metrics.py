@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from archc.train.evaluate import Score
@@ -59,3 +60,8 @@ class EpochMetrics:
             f"training error {self.train_error:.2%}  {held_out} error {self.score.error:.2%}{top}  "
             f"lr {self.lr:g}  {self.images_per_second:,.0f} images/s"
         )
+
+
+def best_of(history: Sequence[EpochMetrics]) -> EpochMetrics | None:
+    """The epoch with the least error held out, the first of equals; None before the first."""
+    return min(history, key=lambda metrics: metrics.score.wrong, default=None)

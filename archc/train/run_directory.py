@@ -5,6 +5,7 @@ statistics.safetensors            what the transforms learned, where any did
 metrics.jsonl events.out.*        an epoch a line; the same for TensorBoard
 weights.safetensors               the weights at the end
 best.safetensors                  those with the least error so far
+checkpoints/                      what is needed to go on
 curve.svg curve.png               errors against epochs
 """
 
@@ -12,18 +13,19 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 
 from archc.backend import Engine
 from archc.data.pipeline import flatten
-from archc.data.prepare import Prepared
+from archc.data.prepare import DIGITS, Prepared
 from archc.diagnostics import fail
 from archc.errors.training import RunDirectoryExists
 from archc.train.curve import draw_curve
@@ -46,26 +48,30 @@ def default_run_dir(name: str, *, now: datetime, root: Path = Path("runs")) -> P
 
 
 class RunDirectory(AbstractContextManager["RunDirectory"]):
-    """A new folder for a run; its event file is closed on leaving.
+    """The folder of a run, a new one unless the run goes on; its event file is closed on leaving.
 
-    Raises `DiagnosticError` (E0804) where the folder exists, (E0805) where it cannot be
-    written, from every method.
+    A run that goes on keeps the epochs of `history` and those alone. Raises `DiagnosticError`
+    (E0804) where the folder exists, (E0805) where it cannot be written, from every method.
     """
 
-    def __init__(self, job: Job, data: Prepared, engine: Engine) -> None:
+    def __init__(
+        self, job: Job, data: Prepared, engine: Engine, history: Sequence[EpochMetrics] = ()
+    ) -> None:
         self._job = job
         self._held_out = data.dataset.held_out_name
         self.path = job.run_dir
-        with writing(self.path):
-            try:
-                self.path.mkdir(parents=True)
-            except FileExistsError:
-                fail(RunDirectoryExists(path=str(self.path)))
+        about = described(job, data, engine)
+        if job.resume:
+            about = gone_on(self.path, about, len(history))
+        else:
+            with writing(self.path):
+                try:
+                    self.path.mkdir(parents=True)
+                except FileExistsError:
+                    fail(RunDirectoryExists(path=str(self.path)))
         write_text(self.path / "spec.arch", job.spec_text)
         write_text(self.path / "program.py", job.program_text)
-        settings = json.dumps(
-            described(job, data, engine), indent=2, ensure_ascii=False, allow_nan=False
-        )
+        settings = json.dumps(about, indent=2, ensure_ascii=False, allow_nan=False)
         write_text(self.path / "run.json", settings + "\n")
         if data.statistics:
             write_tensors(
@@ -73,10 +79,12 @@ class RunDirectory(AbstractContextManager["RunDirectory"]):
                 flatten(data.statistics),
                 {"of": "what the transforms learned from the training set", "data": job.data},
             )
+        metrics = self.path / "metrics.jsonl"
+        write_text(metrics, "".join(map(self._line, history)))
         with writing(self.path):
-            self._metrics = (self.path / "metrics.jsonl").open("w", encoding="utf-8", newline="\n")
+            self._metrics = metrics.open("a", encoding="utf-8", newline="\n")
             try:
-                self._events = Events(self.path)
+                self._events = Events(self.path, after=len(history))
             except BaseException:
                 self._metrics.close()
                 raise
@@ -101,10 +109,12 @@ class RunDirectory(AbstractContextManager["RunDirectory"]):
     def record(self, metrics: EpochMetrics) -> None:
         """Append an epoch, so that it is there whatever happens next."""
         with writing(self.path):
-            row = json.dumps(metrics.row(self._held_out), allow_nan=False)
-            self._metrics.write(row + "\n")
+            self._metrics.write(self._line(metrics))
             self._metrics.flush()
             self._events.add(metrics.epoch, metrics.scalars(self._held_out))
+
+    def _line(self, metrics: EpochMetrics) -> str:
+        return json.dumps(metrics.row(self._held_out), allow_nan=False) + "\n"
 
     def save(self, path: Path, weights: Mapping[str, np.ndarray], epochs: int) -> None:
         """Weights in the canonical layout, with the net's name and the full epochs trained."""
@@ -126,6 +136,8 @@ def described(job: Job, data: Prepared, engine: Engine) -> dict[str, object]:
         "command": list(job.command),
         "backend": job.backend,
         "device": engine.device,
+        "requested_device": job.device,
+        "weights": None if job.weights is None else str(job.weights),
         "seed": job.seed,
         "batch": job.batch,
         "epochs": job.epochs,
@@ -135,6 +147,8 @@ def described(job: Job, data: Prepared, engine: Engine) -> dict[str, object]:
         "recipe": {**job.recipe.described(), "batch": job.batch, "epochs": job.epochs},
         "data": {
             "name": dataset.name,
+            # As it is found again, from wherever the run is gone on with.
+            "source": job.data if job.data == DIGITS else str(Path(job.data).resolve()),
             "about": dataset.about,
             "classes": list(dataset.classes),
             "training_images": len(dataset.train),
@@ -144,6 +158,20 @@ def described(job: Job, data: Prepared, engine: Engine) -> dict[str, object]:
         "versions": {"python": platform.python_version(), **_versions(), **engine.versions},
         "platform": platform.platform(),
     }
+
+
+def gone_on(run_dir: Path, about: Mapping[str, object], epoch: int) -> dict[str, object]:
+    """What a run says of itself that goes on after an epoch: how it began is kept in `earlier`,
+    a piece of the run for each time."""
+    # Any: read_settings has looked at the file; what it holds besides is handed on.
+    before: Any = json.loads((run_dir / "run.json").read_text("utf-8"))
+    earlier: list[object] = before.pop("earlier", [])
+    pieces = [*earlier, {key: before.get(key) for key in PIECE}]
+    return {**about, "weights": before.get("weights"), "after_epoch": epoch, "earlier": pieces}
+
+
+PIECE = ("after_epoch", "command", "backend", "device", "requested_device", "epochs", "versions")
+"""What may differ between the pieces of a run."""
 
 
 def _versions() -> dict[str, str]:

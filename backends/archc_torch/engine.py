@@ -11,13 +11,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from archc.backend import Program, Step
+from archc.devices import choose
 from archc.diagnostics import fail
-from archc.errors.backends import NoDevice, OtherWeights
+from archc.errors.backends import OneDeviceOnly
 from archc.errors.recipes import NoRecipe
 from archc.ir import Graph
+from archc.program_module import load_program
 from archc.recipe import Recipe
 from archc.trainable import trainable
-from archc_torch.module import build, load_program
+from archc.weights import check_names
+from archc_torch.module import build
 from archc_torch.sgd import PaperSgd
 
 
@@ -40,7 +43,6 @@ class TorchEngine:
         )
         self._sgd = PaperSgd(
             self.model.named_parameters(),
-            lr=recipe.optimizer.lr,
             momentum=recipe.optimizer.momentum,
             weight_decay=recipe.optimizer.weight_decay,
             decay_bias=recipe.optimizer.decay_bias,
@@ -80,35 +82,54 @@ class TorchEngine:
         return probabilities.float().cpu().numpy()
 
     def weights(self) -> dict[str, np.ndarray]:
-        """Every parameter by canonical name."""
+        """Every parameter and buffer by canonical name."""
         state = self.model.state_dict()
         # A copy: the arrays must not change under the next step.
         return {name: state[key].cpu().numpy().copy() for name, key in self._keys.items()}
 
     def load_weights(self, weights: Mapping[str, np.ndarray]) -> None:
-        """Replace every parameter. Raises `DiagnosticError` where names or shapes differ."""
+        """Replace every parameter and buffer. Raises `DiagnosticError` (E0604)."""
         state = self.model.state_dict()
-        shapes = {name: tuple(state[key].shape) for name, key in self._keys.items()}
-        missing = tuple(sorted(shapes.keys() - weights.keys()))
-        extra = tuple(sorted(weights.keys() - shapes.keys()))
-        reshaped = tuple(
-            f"{name} ({'x'.join(map(str, array.shape))})"
-            for name, array in weights.items()
-            if name in shapes and array.shape != shapes[name]
-        )
-        if missing or extra or reshaped:
-            fail(OtherWeights(missing=missing, extra=extra, reshaped=reshaped))
+        check_names({name: tuple(state[key].shape) for name, key in self._keys.items()}, weights)
         self.model.load_state_dict(
             {self._keys[name]: torch.from_numpy(array.copy()) for name, array in weights.items()}
         )
 
+    def optimizer_state(self) -> dict[str, np.ndarray]:
+        """The velocity of every parameter by canonical name; empty without momentum."""
+        velocity = self._sgd.velocity()
+        return {
+            name: velocity[key].cpu().numpy().copy()
+            for name, key in self._keys.items()
+            if key in velocity
+        }
+
+    def load_optimizer_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """Replace the velocity. Raises `DiagnosticError` (E0604)."""
+        check_names({name: v.shape for name, v in self.optimizer_state().items()}, state)
+        self._sgd.load_velocity(
+            {self._keys[name]: torch.from_numpy(array.copy()) for name, array in state.items()}
+        )
+
+    def rng_state(self) -> dict[str, np.ndarray]:
+        """PyTorch's own source of chance, which dropout draws from, of each kind of device."""
+        found = {"cpu": torch.get_rng_state().numpy()}
+        if self._device.type == "cuda":
+            found["cuda"] = torch.cuda.get_rng_state(self._device).numpy()
+        return found
+
+    def load_rng_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on from there. Raises `DiagnosticError` (E0604), also on another kind of device."""
+        check_names({name: array.shape for name, array in self.rng_state().items()}, state)
+        torch.set_rng_state(torch.from_numpy(state["cpu"].copy()))
+        if "cuda" in state:
+            torch.cuda.set_rng_state(torch.from_numpy(state["cuda"].copy()), self._device)
+
 
 def find_device(name: str) -> torch.device:
-    """The device of that name; `auto` is a GPU where there is one. Raises `DiagnosticError`."""
-    present = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
-    if name == "auto":
-        return torch.device(present[1] if len(present) > 1 else "cpu")
-    wanted = "cuda:0" if name == "cuda" else name
-    if wanted not in present:
-        fail(NoDevice(name=name, present=tuple(present)))
-    return torch.device(wanted)
+    """The device of a word of `archc.devices`. Raises `DiagnosticError` (E0603, E0606, E0607)."""
+    chosen = choose(name, torch.cuda.device_count)
+    if chosen.count > 1:
+        what = "GPUs" if chosen.kind == "gpu" else "CPU workers"
+        fail(OneDeviceOnly(backend="torch", device=f"{chosen.count} {what}"))
+    return torch.device("cpu" if chosen.kind == "cpu" else f"cuda:{chosen.first}")

@@ -2,56 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class PaperSgd:
     """`v := momentum v - weight_decay lr w - lr g;  w := w + v` (AlexNet, Section 5).
 
     The learning rate is inside the velocity: what has been gathered keeps the rate it was
-    gathered at. `torch.optim.SGD` keeps the rate outside, `w := w - lr b`, so that `v` is
-    `-lr b`: the same rule as long as the rate is constant. When it changes, the buffer is
-    rescaled by the old rate over the new, which leaves `v` as it was.
+    gathered at. `torch.optim.SGD` keeps the rate outside, `w := w - lr b`. Here its own rate is
+    1, and the gradient and the decay are multiplied by ours before it sees them: then b is -v.
     """
 
     def __init__(
         self,
         named: Iterable[tuple[str, nn.Parameter]],
         *,
-        lr: float,
         momentum: float,
         weight_decay: float,
         decay_bias: bool,
     ) -> None:
+        self._named = dict(named)
+        self._momentum = momentum
         decayed: list[nn.Parameter] = []
         undecayed: list[nn.Parameter] = []
-        for name, parameter in named:
+        for name, parameter in self._named.items():
             keeps = decay_bias or not name.endswith("bias")
             (decayed if keeps else undecayed).append(parameter)
-        groups = [{"params": decayed}, {"params": undecayed, "weight_decay": 0.0}]
-        self._lr = lr
+        groups = [(decayed, weight_decay), (undecayed, 0.0)]
+        self._decays = [decay for group, decay in groups if group]
         self._sgd = torch.optim.SGD(
-            [group for group in groups if group["params"]],
-            lr=lr,
-            momentum=momentum,
-            weight_decay=weight_decay,
+            [{"params": group} for group, _ in groups if group], lr=1.0, momentum=momentum
         )
 
     def step(self, lr: float) -> None:
         """Update every parameter from its gradient, and drop the gradients."""
-        if lr != self._lr:
-            self._change_rate(lr)
+        for parameter in self._named.values():
+            if parameter.grad is not None:
+                parameter.grad.mul_(lr)
+        for group, decay in zip(self._sgd.param_groups, self._decays, strict=True):
+            group["weight_decay"] = decay * lr
         self._sgd.step()
         self._sgd.zero_grad()
 
-    def _change_rate(self, lr: float) -> None:
-        for group in self._sgd.param_groups:
-            group["lr"] = lr
-        for state in self._sgd.state.values():
-            buffer = state.get("momentum_buffer")
-            if buffer is not None:
-                buffer.mul_(self._lr / lr)
-        self._lr = lr
+    def velocity(self) -> dict[str, Tensor]:
+        """v by the parameter's name, zero before the first step; empty without momentum."""
+        if not self._momentum:
+            return {}
+        found: dict[str, Tensor] = {}
+        for name, parameter in self._named.items():
+            buffer = self._sgd.state[parameter].get("momentum_buffer")
+            found[name] = torch.zeros_like(parameter) if buffer is None else -buffer
+        return found
+
+    def load_velocity(self, velocity: Mapping[str, Tensor]) -> None:
+        """Replace v. Names and shapes are those of `velocity()`."""
+        for name, v in velocity.items():
+            parameter = self._named[name]
+            self._sgd.state[parameter]["momentum_buffer"] = (-v).to(parameter)

@@ -18,7 +18,7 @@ from archc.ir import Graph
 from archc.passes import MergeTowers
 from archc.passes import run as run_passes
 
-NAMES = ("torch",)
+NAMES = ("torch", "jax")
 """The backends, the one that others are compared with first."""
 
 Dtype = Literal["float32", "float64"]

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from archc_torch import backend
-from archc_torch.module import load_program
 from torch import Tensor, nn
 
 from archc.backend import Program
 from archc.ir import Graph
+from archc.program_module import load_program
 
 from .running import Arrays, Dtype, Trained, as_map
 

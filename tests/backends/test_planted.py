@@ -33,22 +33,19 @@ def test_the_nets_pass(name: str) -> None:
 @pytest.mark.parametrize(("backend", "name"), PLANTED)
 def test_a_planted_fault_is_found(backend: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     runner = running.runner(backend)
-    emit, changed = runner.emit, 0
+    emit, fault = runner.emit, FAULTS[backend][name]
 
     def wrong(graph: Graph) -> Program:
-        nonlocal changed
-        right = emit(graph)
-        planted = FAULTS[backend][name].plant(right)
-        changed += planted != right
-        return planted
+        return fault.plant(emit(graph))
 
+    programs = {net: running.emitted(backend, graph) for net, graph in NETS.items()}
+    # The other nets are known to pass.
+    touched = [net for net, right in programs.items() if fault.plant(right) != right]
     monkeypatch.setattr(runner, "emit", wrong)
     flagged: dict[str, float] = {}
-    for graph in NETS.values():
-        before = changed
+    for graph in (NETS[net] for net in touched):
         found = examine(case(graph), (backend,))
-        assert changed > before or max(found.values()) <= TOLERANCE
         flagged |= {what: d for what, d in found.items() if not d <= TOLERANCE}
-    assert changed, "the fault has no place in these programs"
+    assert flagged, "not found, or it has no place in these programs"
     # By numbers, and far from what rounding could do.
     assert any(1e-6 < d < float("inf") for d in flagged.values())

@@ -22,7 +22,7 @@ specs = st.randoms(use_true_random=False).map(random_spec)
 
 
 @settings(
-    max_examples=25,
+    max_examples=6,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -32,7 +32,17 @@ def test_a_random_net_gives_the_same_numbers_everywhere(text: str) -> None:
     made = case(graph_of(text))
     if well_posed(made):
         found = examine(made, running.NAMES)
+        for backend in running.NAMES:
+            running.runner(backend).forget()
         assert {what: d for what, d in found.items() if not d <= TOLERANCE} == {}
+
+
+def test_some_random_nets_give_the_numbers_of_the_oracle() -> None:
+    """The first backend alone: it compiles nothing."""
+    tally = Tally()
+    for number in range(1000, 1030):
+        failure = attempt(tally, 0, number, running.NAMES[:1])
+        assert failure is None, f"{failure.shrunk}\n{failure.what}"
 
 
 @pytest.mark.slow

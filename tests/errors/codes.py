@@ -22,6 +22,9 @@ ELSEWHERE = {
     "E0603": "tests/torch/test_engine.py::test_devices_that_are_not_there",
     "E0604": "tests/torch/test_engine.py::test_weights_of_another_net",
     "E0605": "tests/errors/test_commands.py::test_program_that_cannot_be_written",
+    "E0606": "tests/train/test_resume.py::test_one_device_so_far",
+    "E0607": "tests/train/test_resume.py::test_one_device_so_far",
+    "E0608": "tests/jax/test_engine.py::test_more_cpus_than_jax_started_with",
     "E0701": "tests/data/test_datasets.py::test_faults_of_a_folder",
     "E0702": "tests/data/test_datasets.py::test_faults_of_a_folder",
     "E0703": "tests/data/test_datasets.py::test_faults_of_a_folder",
@@ -42,6 +45,10 @@ ELSEWHERE = {
     "E0805": "tests/train/test_driver.py::test_a_folder_that_cannot_be_made_is_a_diagnostic",
     "E0806": "tests/train/test_driver.py::test_faults_are_found_before_the_folder_is_made",
     "E0807": "tests/train/test_driver.py::test_predictions_are_checked",
+    "E0808": "tests/train/test_resume.py::test_never_begun_anew",
+    "E0809": "tests/train/test_resume.py::test_starting_from_weights",
+    "E0810": "tests/train/test_resume.py::test_what_is_no_run",
+    "E0811": "tests/train/test_resume.py::test_a_run_that_has_all_its_epochs",
 }
 """Codes that the text of a spec cannot produce, and the tests that do."""
 

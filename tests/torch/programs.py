@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import torch
 from archc_torch import backend
-from archc_torch.module import load_program
 
 from archc.backend import Program
 from archc.ir import Graph, Node
 from archc.passes import MergeTowers, run
 from archc.passes.base import rebuild
+from archc.program_module import load_program
 
 
 def program(graph: Graph) -> Program:

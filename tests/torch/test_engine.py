@@ -35,9 +35,7 @@ def test_ten_steps_of_the_papers_rule(decay_bias: bool, momentum: float) -> None
     parameters = {
         name: torch.nn.Parameter(torch.from_numpy(w.copy())) for name, w in weights.items()
     }
-    ours = PaperSgd(
-        parameters.items(), lr=0.1, momentum=momentum, weight_decay=0.05, decay_bias=decay_bias
-    )
+    ours = PaperSgd(parameters.items(), momentum=momentum, weight_decay=0.05, decay_bias=decay_bias)
     velocity = sgd.zero_velocity(weights)
     undecayed = () if decay_bias else ("a.bias",)
     for step in range(10):

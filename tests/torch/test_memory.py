@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from archc_torch.module import load_program
 from torch.overrides import TorchFunctionMode
 
 from archc.analysis.memory import Precision, memory
 from archc.ir import Graph
+from archc.program_module import load_program
 from tests.nets import SMALL, net
 from tests.torch.programs import program
 

@@ -113,7 +113,7 @@ def test_shapes_after_every_layer_in_full(path) -> None:
         part = prefix(graph, last)
         emitted = program(part)
         with torch.device("meta"):
-            from archc_torch.module import load_program
+            from archc.program_module import load_program
 
             made = getattr(load_program(emitted), emitted.class_name)().eval()
             found = made(torch.empty(1, *graph.input))

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 from archc_torch import backend
-from archc_torch.module import load_program
 
 import archc
 from archc.ops.base import Shape
+from archc.program_module import load_program
 from tests.nets import SPECS
 from tests.torch.programs import program
 

@@ -43,5 +43,17 @@ class SoftmaxRegression:
     def load_weights(self, weights: Mapping[str, np.ndarray]) -> None:
         self.weight, self.bias = weights["fc1.weight"], weights["fc1.bias"]
 
+    def optimizer_state(self) -> dict[str, np.ndarray]:
+        return {}
+
+    def load_optimizer_state(self, state: Mapping[str, np.ndarray]) -> None:
+        assert not state
+
+    def rng_state(self) -> dict[str, np.ndarray]:
+        return {}
+
+    def load_rng_state(self, state: Mapping[str, np.ndarray]) -> None:
+        assert not state
+
     def _flat(self, images: np.ndarray) -> np.ndarray:
         return images.reshape(len(images), -1) / np.float32(255)

@@ -84,7 +84,7 @@ def test_everything_is_kept(job: Make) -> None:
     names = {p.name for p in here.iterdir() if not p.name.startswith("events.out")}
     assert names == {
         "spec.arch", "program.py", "run.json", "statistics.safetensors", "metrics.jsonl",
-        "weights.safetensors", "best.safetensors", "curve.svg", "curve.png",
+        "weights.safetensors", "best.safetensors", "curve.svg", "curve.png", "checkpoints",
     }  # fmt: skip
     assert (here / "spec.arch").read_text() == made.spec_text
     assert (here / "program.py").read_text() == made.program_text

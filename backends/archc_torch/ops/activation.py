@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from archc.emit.outline import Layer
 from archc.emit.python import Call, Infix, Text, Tree, literal
+from archc.emit.written import Written
 from archc.ops.activation import (
     Gelu,
     HardSigmoid,
@@ -18,7 +19,7 @@ from archc.ops.activation import (
     Softmax,
     Tanh,
 )
-from archc_torch.ops.base import Written, emits
+from archc_torch.ops.base import emits
 
 
 @emits(Relu)

@@ -1,0 +1,93 @@
+"""What `archc train` and `archc evaluate` share: their options, and the job that these make."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archc.cli.common import positive
+from archc.diagnostics import fail
+
+if TYPE_CHECKING:
+    from archc.backend import Engine
+    from archc.evaluate import Value
+    from archc.ir import Graph
+    from archc.train import Job
+
+
+def add_devices(parser: argparse.ArgumentParser) -> None:
+    """The options that say what to run on."""
+    parser.add_argument("--backend", metavar="NAME", help="the framework: torch (default), jax")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--device",
+        metavar="NAME",
+        help="auto (a GPU where there is one; the default), cpu, cuda:1; cpu:4 is four workers",
+    )
+    where.add_argument("--gpus", metavar="N", type=positive, help="N GPUs share each batch")
+
+
+def device(arguments: argparse.Namespace) -> str | None:
+    """The device that was asked for, None where nothing was said."""
+    return arguments.device if arguments.gpus is None else f"gpus:{arguments.gpus}"
+
+
+def make_job(
+    graph: Graph,
+    arguments: argparse.Namespace,
+    *,
+    backend: str,
+    device: str,
+    data: str,
+    run_dir: Path,
+    seed: int = 0,
+    batch: int | None = None,
+    epochs: int | None = None,
+    weights: Path | None = None,
+    resume: bool = False,
+) -> Job:
+    """A job for a net; None is what the recipe says. Raises `DiagnosticError`."""
+    from archc.backend import backend as find
+    from archc.driver import compile_graph
+    from archc.errors.backends import BackendBroken
+    from archc.resolve import resolved
+    from archc.train import Job
+    from archc.trainable import trainable
+
+    recipe = trainable(graph)
+    program = compile_graph(graph, backend)
+    framework = find(backend)
+
+    def make_engine() -> Engine:
+        try:
+            return framework.engine(program, graph, recipe, device=device, seed=seed)
+        except ImportError as error:
+            fail(BackendBroken(name=backend, reason=str(error)))
+
+    changed: dict[str, Value] = {
+        name: value
+        for name, value, said in (("batch", batch, recipe.batch), ("epochs", epochs, recipe.epochs))
+        if value is not None and value != said
+    }
+    return Job(
+        name=graph.name,
+        input=graph.input,
+        classes=graph.shape[0],
+        recipe=recipe,
+        make_engine=make_engine,
+        backend=backend,
+        device=device,
+        data=data,
+        run_dir=run_dir,
+        spec_text=resolved(graph, changed),
+        program_text=program.text,
+        seed=seed,
+        batch=recipe.batch if batch is None else batch,
+        epochs=recipe.epochs if epochs is None else epochs,
+        weights=weights,
+        resume=resume,
+        quiet=arguments.quiet,
+        command=tuple(sys.argv),
+    )

@@ -1,0 +1,61 @@
+"""What a run's folder says about the run, for whoever goes on with it or measures it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from archc.data.pipeline import Statistics, unflatten
+from archc.diagnostics import fail
+from archc.errors.training import NoRun
+from archc.train.files import read_tensors
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How a run was started, apart from its spec."""
+
+    backend: str
+    device: str
+    """As it was asked for: `auto`, `cpu:4`."""
+    data: str
+    seed: int
+    batch: int
+    epochs: int
+
+
+def is_run(path: Path) -> bool:
+    """Whether a path is the folder of a run."""
+    return (path / "run.json").is_file()
+
+
+def read_settings(run_dir: Path) -> Settings:
+    """The settings of a run. Raises `DiagnosticError` (E0810)."""
+    path = run_dir / "run.json"
+    try:
+        # Any: whatever the file holds; what is used of it is checked.
+        run: Any = json.loads(path.read_text("utf-8"))
+        texts = {
+            "backend": run["backend"],
+            "device": run["requested_device"],
+            "data": run["data"]["source"],
+        }
+        numbers = {name: run[name] for name in ("seed", "batch", "epochs")}
+    except OSError as error:
+        reason = f"run.json: {(error.strerror or str(error)).lower()}"
+        fail(NoRun(path=str(run_dir), reason=reason))
+    except (ValueError, KeyError, TypeError):
+        fail(NoRun(path=str(run_dir), reason="run.json does not say what it should"))
+    if not all(isinstance(text, str) for text in texts.values()) or not all(
+        type(number) is int for number in numbers.values()
+    ):
+        fail(NoRun(path=str(run_dir), reason="run.json does not say what it should"))
+    return Settings(**texts, **numbers)
+
+
+def read_statistics(run_dir: Path) -> Statistics | None:
+    """What the transforms of a run learned; None where they learned nothing."""
+    path = run_dir / "statistics.safetensors"
+    return unflatten(read_tensors(path)) if path.exists() else None

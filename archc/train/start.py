@@ -1,0 +1,96 @@
+"""Where a run starts: anew, from a file of weights, or where it was left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from archc.backend import Engine
+from archc.data.pipeline import Statistics
+from archc.diagnostics import DiagnosticError, fail
+from archc.errors.training import RunFinished
+from archc.train import checkpoint
+from archc.train.checkpoint import BrokenError, Checkpoint
+from archc.train.files import read_header, read_tensors, write_tensors
+from archc.train.job import Job
+from archc.train.metrics import EpochMetrics, best_of
+from archc.train.progress import say
+from archc.train.settings import read_statistics
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a run goes on from; all of it empty where it begins."""
+
+    checkpoint: Checkpoint | None = None
+    statistics: Statistics | None = None
+    """What the transforms learned, where that is known."""
+
+    @property
+    def history(self) -> tuple[EpochMetrics, ...]:
+        return self.checkpoint.history if self.checkpoint else ()
+
+
+def found(job: Job) -> Start:
+    """What there is to go on from. Raises `DiagnosticError` (E0808, E0809, E0811)."""
+    if not job.resume:
+        return Start()
+    newest, broken = checkpoint.newest(job.run_dir)
+    if newest.epoch >= job.epochs:
+        fail(RunFinished(run=str(job.run_dir), epochs=newest.epoch))
+    for name, fault in broken:
+        # Said also where only the last line is wanted.
+        say(Console(stderr=True), f"warning: checkpoint {name} is left out: {fault}")
+    return Start(newest, read_statistics(job.run_dir))
+
+
+def begin(engine: Engine, start: Start, job: Job) -> list[str]:
+    """Bring the engine there; what the reader should know about it, a line each.
+
+    Raises `DiagnosticError` where the weights are of another net (E0604) or cannot be read
+    (E0809).
+    """
+    if start.checkpoint is None:
+        if job.weights is None:
+            return []
+        engine.load_weights(read_tensors(job.weights))
+        return [f"the weights start as {job.weights} has them"]
+    here = start.checkpoint
+    engine.load_weights(here.weights)
+    engine.load_optimizer_state(here.optimizer)
+    notes = [f"going on after epoch {here.epoch}"]
+    shapes = {name: array.shape for name, array in engine.rng_state().items()}
+    if here.backend == job.backend and shapes == {n: a.shape for n, a in here.rng.items()}:
+        engine.load_rng_state(here.rng)
+    elif here.backend != job.backend:
+        notes.append(
+            f"the run comes from {here.backend}: chance in {job.backend} (dropout) starts anew"
+        )
+    else:
+        notes.append("the device is of another kind: chance on it (dropout) starts anew")
+    notes += _restore_best(job, here)
+    return notes
+
+
+def _restore_best(job: Job, here: Checkpoint) -> list[str]:
+    """Make `best.safetensors` that of the history again, where the run had gone further."""
+    best = best_of(here.history)
+    path = job.run_dir / "best.safetensors"
+    if best is None or _epochs_of(path) == str(best.epoch):
+        return []
+    try:
+        kept = here if best.epoch == here.epoch else checkpoint.load(job.run_dir, best.epoch)
+    except BrokenError as error:
+        return [f"{path} is not of epoch {best.epoch}, the best so far, whose checkpoint: {error}"]
+    write_tensors(path, kept.weights, {"net": job.name, "epochs": str(best.epoch)})
+    return []
+
+
+def _epochs_of(path: Path) -> str | None:
+    """The full epochs that the header of a weight file tells; None where it tells none."""
+    try:
+        return read_header(path).get("epochs")
+    except DiagnosticError:
+        return None

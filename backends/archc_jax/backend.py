@@ -1,0 +1,38 @@
+"""What `archc` finds under the entry point `jax`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from archc.backend import Program
+from archc.ir import Graph
+from archc.recipe import Recipe
+from archc_jax.emit.program import emit
+
+if TYPE_CHECKING:
+    from flax import nnx
+
+    from archc_jax.engine import JaxEngine
+
+
+@dataclass(frozen=True)
+class JaxBackend:
+    """Emits programs without importing JAX; only what runs them needs it."""
+
+    name: ClassVar[str] = "jax"
+
+    def emit(self, graph: Graph) -> Program:
+        return emit(graph)
+
+    def build(self, program: Program) -> nnx.Module:
+        from archc_jax.module import build
+
+        return build(program)
+
+    def engine(
+        self, program: Program, graph: Graph, recipe: Recipe, *, device: str, seed: int
+    ) -> JaxEngine:
+        from archc_jax.engine import JaxEngine
+
+        return JaxEngine(program, graph, recipe, device=device, seed=seed)

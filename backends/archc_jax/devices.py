@@ -1,0 +1,60 @@
+"""The devices that a run asks for, as a mesh of JAX."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+from jax.sharding import AxisType, Mesh
+
+from archc.devices import choose
+from archc.diagnostics import fail
+from archc.errors.backends import DevicesTooLate
+
+DATA = "data"
+"""The mesh's one axis: along it the images of a batch are shared out."""
+
+
+def find_mesh(name: str) -> Mesh:
+    """The devices of a word of `archc.devices`.
+
+    Raises `DiagnosticError` (E0603, E0607), and (E0608) where more devices on the CPU are asked
+    for than JAX has started with in this process.
+    """
+    chosen = choose(name, lambda: len(_gpus()))
+    if chosen.kind == "gpu":
+        devices = _gpus()[chosen.first : chosen.first + chosen.count]
+    else:
+        devices = _cpus(chosen.count)
+    return jax.make_mesh((len(devices),), (DATA,), axis_types=(AxisType.Auto,), devices=devices)
+
+
+def described(mesh: Mesh) -> str:
+    """The devices in words, for the log: `cpu`, `cpu:4`, `cuda:0 (NVIDIA H200)`."""
+    devices: list[Any] = list(mesh.devices.flat)
+    if devices[0].platform == "cpu":
+        return "cpu" if len(devices) == 1 else f"cpu:{len(devices)}"
+    numbers = ", ".join(f"cuda:{_gpus().index(device)}" for device in devices)
+    return f"{numbers} ({devices[0].device_kind})"
+
+
+# Any: to a type checker jax.Device is a variable.
+def _gpus() -> list[Any]:
+    try:
+        return jax.devices("gpu")
+    except RuntimeError:
+        # JAX was installed without support for GPUs, or there is none.
+        return []
+
+
+def _cpus(count: int) -> list[Any]:
+    """So many devices on the CPU; JAX can be told how many only before it starts."""
+    try:
+        if count > 1:
+            jax.config.update("jax_num_cpu_devices", count)
+        devices = jax.devices("cpu")
+    except RuntimeError:
+        devices = jax.devices("cpu")
+    if len(devices) < count:
+        fail(DevicesTooLate(count=count, present=len(devices)))
+    return devices[:count]

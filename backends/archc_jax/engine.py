@@ -1,0 +1,247 @@
+"""An emitted program on a mesh of devices: the whole step is one compiled function."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+from jax.sharding import NamedSharding, PartitionSpec
+
+from archc.backend import Program, Step
+from archc.diagnostics import fail
+from archc.errors.recipes import NoRecipe
+from archc.ir import Graph
+from archc.program_module import load_program
+from archc.recipe import Recipe
+from archc.trainable import trainable
+from archc.weights import check_names
+from archc_jax.devices import DATA, described, find_mesh
+from archc_jax.module import build
+from archc_jax.sgd import paper_sgd
+from archc_jax.weights import by_path, canonical, dump, joined, load, stored
+
+Arrays = dict[str, jax.Array]
+"""Arrays by the path that they have in the program."""
+
+
+class JaxEngine:
+    """Trains the program that `archc compile` prints, and nothing else.
+
+    The net's arrays are held beside it, by their paths: a step takes them, and gives the next
+    ones in their memory. The net itself is what traces are made of; its own arrays are brought
+    up to date where it is asked for its weights.
+
+    Several devices hold all weights each, and share out the images of a batch. Where they do not
+    come out even, XLA's partitioner pads the shares and masks what it padded: losses and
+    statistics are those of the images alone, whatever the number of devices.
+    """
+
+    def __init__(
+        self, program: Program, graph: Graph, recipe: Recipe, *, device: str, seed: int
+    ) -> None:
+        trainable(graph)
+        if recipe.optimizer is None:
+            fail(NoRecipe(net=graph.name))
+        self._sgd = recipe.optimizer
+        mesh = find_mesh(device)
+        self._count = mesh.size
+        self._shared_out = NamedSharding(mesh, PartitionSpec(DATA))
+        self._everywhere = NamedSharding(mesh, PartitionSpec())
+        self.device = described(mesh)
+        self.versions: Mapping[str, str] = {
+            name: version(name) for name in ("jax", "jaxlib", "flax", "optax")
+        }
+        self._keys = program.keys
+        self._loss_weights: dict[str, float] = getattr(
+            load_program(program), "LOSS_WEIGHTS", {"logits": 1.0}
+        )
+        with jax.default_device(mesh.devices.flat[0]):
+            self._model = build(program, seed)
+        self._model.eval()
+        self._evaluating = nnx.split(self._model)[0]
+        self._model.train()
+        self._training = nnx.split(self._model)[0]
+        self._take_arrays()
+        self._undecayed = frozenset(
+            path for path in self._parameters if not self._sgd.decay_bias and path.endswith("bias")
+        )
+        self._optimizer: Any = self._place(self._rule(self._sgd.lr).init(self._parameters))
+        self._step = jax.jit(
+            self._stepped, donate_argnums=(0, 1, 2), out_shardings=self._everywhere
+        )
+        self._predict = jax.jit(self._predicted, out_shardings=self._everywhere)
+
+    def step(self, images: np.ndarray, labels: np.ndarray, lr: float) -> Step:
+        """One optimiser step on a batch `(N, C, H, W)`, `(N,)`."""
+        self._parameters, self._others, self._optimizer, seen = self._step(
+            self._parameters,
+            self._others,
+            self._optimizer,
+            lr,
+            self._batch(images),
+            self._batch(labels),
+        )
+        loss, wrong = jax.device_get(seen)
+        return Step(loss=float(loss), wrong=int(wrong))
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """Class probabilities `(N, classes)` in evaluation mode."""
+        found = self._predict(self._parameters, self._others, self._batch(images))
+        return np.asarray(found, np.float32)
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Every parameter and statistic by canonical name."""
+        return dump(self._current(), self._keys)
+
+    def load_weights(self, weights: Mapping[str, np.ndarray]) -> None:
+        """Replace every parameter and statistic. Raises `DiagnosticError` (E0604)."""
+        load(self._current(), self._keys, weights)
+        self._take_arrays()
+        self._keep_velocity(self.optimizer_state())
+
+    def optimizer_state(self) -> dict[str, np.ndarray]:
+        """The velocity of every parameter by canonical name; empty without momentum."""
+        velocity: Arrays = optax.tree_utils.tree_get(self._optimizer, "trace", default={})
+        return {
+            name: canonical(velocity[path]) for name, path in self._keys.items() if path in velocity
+        }
+
+    def load_optimizer_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """Replace the velocity. Raises `DiagnosticError` (E0604)."""
+        check_names({name: v.shape for name, v in self.optimizer_state().items()}, state)
+        self._keep_velocity(state)
+
+    def rng_state(self) -> dict[str, np.ndarray]:
+        """The streams that dropout draws from: keys and counts, by their paths."""
+        return {path: _plain(self._others[path]) for path in sorted(self._streams)}
+
+    def load_rng_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on from there. Raises `DiagnosticError` (E0604)."""
+        check_names({path: array.shape for path, array in self.rng_state().items()}, state)
+        self._others |= self._place(
+            {path: _like(self._others[path], array) for path, array in state.items()}
+        )
+
+    def _stepped(
+        self,
+        parameters: Arrays,
+        others: Arrays,
+        optimizer: Any,
+        lr: jax.Array,
+        images: jax.Array,
+        labels: jax.Array,
+    ) -> tuple[Arrays, Arrays, Any, tuple[jax.Array, jax.Array]]:
+        """A step as a function of all that it changes, for `jit`."""
+        labels = jax.lax.with_sharding_constraint(labels, self._shared_out)
+
+        def measured(parameters: Arrays) -> tuple[jax.Array, tuple[jax.Array, Arrays]]:
+            model = self._made(self._training, parameters, others)
+            outputs: Any = model(self._maps(images))
+            # A net without aux heads returns its logits alone.
+            every: tuple[jax.Array, ...] = outputs if isinstance(outputs, tuple) else (outputs,)
+            losses = [
+                weight * optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
+                for weight, logits in zip(self._loss_weights.values(), every, strict=True)
+            ]
+            wrong = (every[0].argmax(axis=1) != labels).sum()
+            return jnp.stack(losses).sum(), (wrong, _arrays(nnx.state(model, nnx.Not(nnx.Param))))
+
+        # float32 means float32: no TF32 on a GPU.
+        with jax.default_matmul_precision("highest"):
+            (loss, (wrong, others)), gradients = jax.value_and_grad(measured, has_aux=True)(
+                parameters
+            )
+        updates, optimizer = self._rule(lr).update(gradients, optimizer, parameters)
+        updated: Any = optax.apply_updates(parameters, updates)
+        return updated, others, optimizer, (loss, wrong)
+
+    def _predicted(self, parameters: Arrays, others: Arrays, images: jax.Array) -> jax.Array:
+        # `predict` is a method of every program that ends in softmax.
+        model: Any = self._made(self._evaluating, parameters, others)
+        with jax.default_matmul_precision("highest"):
+            return model.predict(self._maps(images))
+
+    def _maps(self, images: jax.Array) -> jax.Array:
+        """(N, C, H, W) as (N, H, W, C), shared out over the devices."""
+        return jax.lax.with_sharding_constraint(images.transpose(0, 2, 3, 1), self._shared_out)
+
+    def _rule(self, lr: jax.Array | float) -> optax.GradientTransformation:
+        return paper_sgd(
+            lr,
+            momentum=self._sgd.momentum,
+            weight_decay=self._sgd.weight_decay,
+            undecayed=self._undecayed,
+        )
+
+    def _batch(self, array: np.ndarray) -> jax.Array:
+        """Images or labels on the devices: a share on each where they come out even, else all on
+        each, of which the compiled step takes its share."""
+        even = len(array) % self._count == 0
+        return jax.device_put(array, self._shared_out if even else self._everywhere)
+
+    def _place(self, tree: Any) -> Any:
+        return jax.device_put(tree, self._everywhere)
+
+    def _keep_velocity(self, state: Mapping[str, np.ndarray]) -> None:
+        """A velocity by canonical name, in the parameters' precision."""
+        if not state:
+            return
+        trace = {
+            self._keys[name]: stored(v).astype(self._parameters[self._keys[name]].dtype)
+            for name, v in state.items()
+        }
+        self._optimizer = self._place(optax.tree_utils.tree_set(self._optimizer, trace=trace))
+
+    def _take_arrays(self) -> None:
+        """The net's arrays, on every device."""
+        self._parameters: Arrays = self._place(_arrays(nnx.state(self._model, nnx.Param)))
+        others = nnx.state(self._model, nnx.Not(nnx.Param))
+        self._streams = {
+            path for path, variable in by_path(others).items() if isinstance(variable, nnx.RngState)
+        }
+        self._others: Arrays = self._place(_arrays(others))
+
+    def _current(self) -> nnx.Module:
+        """The net with the arrays of the last step."""
+        nnx.update(self._model, self._state({**self._parameters, **self._others}))
+        return self._model
+
+    def _made(
+        self, graph: nnx.GraphDef[nnx.Module], parameters: Arrays, others: Arrays
+    ) -> nnx.Module:
+        """A net with these arrays, in training or evaluating as its graph says."""
+        # A copy, for a variable can be written only in the trace that it was made in.
+        return nnx.merge(graph, self._state({**parameters, **others}), copy=True)
+
+    def _state(self, arrays: Arrays) -> nnx.State:
+        """Arrays by their paths as Flax has them."""
+        variables = nnx.to_flat_state(nnx.state(self._model))
+        return nnx.from_flat_state(
+            (path, variable.replace(arrays[joined(path)])) for path, variable in variables
+        )
+
+
+def _arrays(state: nnx.State) -> Arrays:
+    return {path: variable.get_value() for path, variable in by_path(state).items()}
+
+
+def _is_key(array: jax.Array) -> bool:
+    return jnp.issubdtype(array.dtype, jax.dtypes.prng_key)
+
+
+def _plain(array: jax.Array) -> np.ndarray:
+    """A part of a stream's state as numbers."""
+    return np.array(jax.random.key_data(array) if _is_key(array) else array)
+
+
+def _like(array: jax.Array, plain: np.ndarray) -> jax.Array:
+    """The inverse of `_plain`, of the same kind as an array."""
+    if _is_key(array):
+        return jax.random.wrap_key_data(jax.device_put(plain), impl=jax.random.key_impl(array))
+    return jax.device_put(plain.astype(array.dtype))

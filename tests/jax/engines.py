@@ -1,0 +1,44 @@
+"""Engines of small nets, for tests."""
+
+from __future__ import annotations
+
+import numpy as np
+from archc_jax import backend
+from archc_jax.engine import JaxEngine
+
+from archc.driver import check, compile_graph
+from archc.ir import Graph
+from archc.source import Source
+
+# Everything that has state: statistics, a stream of chance, a head, and what is stored turned.
+MIXED = """
+net mixed(classes = 10) {
+  input(1x8x8)
+  conv(3, 1, 8, pad=same) bn relu
+  maxpool(2, 2)
+  aux(weight = 0.3) { fc(classes) softmax }
+  conv(3, 1, 8, pad=same, groups=2) relu
+  dropout(%s)
+  fc(classes) softmax
+  recipe {
+    init { conv, fc: he, bias 0 }
+    optimizer sgd(lr = 0.05, momentum = %s, weight_decay = 0.01)
+    batch 32 epochs 4
+  }
+}
+"""
+
+
+def graph(dropout: float = 0.5, momentum: float = 0.9) -> Graph:
+    return check(Source("mixed.arch", MIXED % (dropout, momentum)))
+
+
+def engine(of: Graph, *, seed: int = 0, device: str = "cpu") -> JaxEngine:
+    assert of.recipe is not None
+    return backend.engine(compile_graph(of, "jax"), of, of.recipe, device=device, seed=seed)
+
+
+def batch(size: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Images (N, 1, 8, 8) and labels."""
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(size, 1, 8, 8)).astype(np.float32), rng.integers(0, 10, size)
