@@ -19,13 +19,13 @@ TOOL = Path(__file__).parent.parent.parent / "tools" / "fuzz_backends.py"
 
 
 def test_it_tells_what_it_tried() -> None:
-    command = [sys.executable, str(TOOL), "--nets", "2", "--seed", "1", "--first", "2"]
+    command = [sys.executable, str(TOOL), "--nets", "2", "--first", "2", "--backends", "torch"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     lines = done.stdout.splitlines()
     assert lines[0].startswith("2 nets of ")
     assert lines[3].startswith("ops ")
     assert lines[4].startswith("pairs ")
-    assert {line.split("  ")[0] for line in lines[5:]} >= {"torch forward", "jax gradient"}
+    assert {line.split("  ")[0] for line in lines[5:]} >= {"torch forward", "torch gradient"}
 
 
 def test_it_knows_its_backends() -> None:
