@@ -9,6 +9,11 @@ import pytest
 # Two workers with two threads each on two cores would wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Small nets are computed in no time; what takes long is to compile them well.
+os.environ.setdefault(
+    "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(

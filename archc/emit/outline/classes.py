@@ -189,7 +189,9 @@ class Outline:
     paths: Mapping[str, str]
     """The attribute path of each layer that has arrays, by its canonical name."""
     keys: Mapping[str, str]
-    """Canonical name of each array to the program's own."""
+    """Canonical name of each array to its attribute path."""
+    homes: Mapping[str, tuple[ClassOutline, str]]
+    """The class and attribute of each layer that has arrays, by its canonical name."""
 
     @property
     def net(self) -> ClassOutline:

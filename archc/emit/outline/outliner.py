@@ -50,12 +50,15 @@ class _Outliner:
             taps.append(Tap(part, net.elements[part].inputs[0], head.weight))
         paths: dict[str, str] = {}
         keys: dict[str, str] = {}
+        homes: dict[str, tuple[ClassOutline, str]] = {}
         for node in self.graph.nodes:
             arrays = self.graph.weights(node) | self.graph.buffers(node)
             if arrays:
                 path = paths[node.path] = self._attribute_path(node)
+                made = self._class_around(node.scope)
+                homes[node.path] = made, made.attributes[node.name]
                 keys |= {f"{node.path}.{array}": f"{path}.{array}" for array in arrays}
-        return Outline(self.graph, tuple(self.classes.values()), tuple(taps), paths, keys)
+        return Outline(self.graph, tuple(self.classes.values()), tuple(taps), paths, keys, homes)
 
     def _class(self, group: int) -> ClassOutline:
         if group not in self.classes:

@@ -17,7 +17,8 @@ def safe(name: str) -> str:
 
 
 _MEANT_OTHERWISE = frozenset(
-    "self super x nn nnx torch F rngs __class__ math min max len range Callable Tensor".split()
+    "self super x nn torch F Tensor nnx jax jnp lax Array rngs partial __class__ math min max len "
+    "range Callable".split()
 )
 
 

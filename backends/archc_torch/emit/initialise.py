@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
+from archc.emit.initialisation import groups_of, layers_of, op_of, own_groups, rules
 from archc.emit.outline import Outline
 from archc.emit.python import (
     Call,
@@ -17,8 +17,6 @@ from archc.emit.python import (
     quoted,
     statement,
 )
-from archc.ir import Node
-from archc.ops.base import Op
 from archc.ops.conv import Conv, Deconv
 from archc.ops.linear import Fc
 from archc.recipe import (
@@ -31,25 +29,16 @@ from archc.recipe import (
     Ones,
     Uniform,
     Zeros,
-    spell,
 )
-
-DEFAULT = InitRule(("conv", "fc"), Glorot(), ConstantValue(value=0.0))
-"""Where a recipe says nothing: the same on every backend (docs/language.md)."""
 
 BIAS_GUARD = "                if layer.bias is not None:"
 
 
 def reset_parameters(outline: Outline) -> list[str]:
     """The method: a loop a rule, in the recipe's order, so that later rules win."""
-    recipe = outline.graph.recipe
-    rules = list(recipe.init) if recipe is not None else []
-    said = "; ".join(_spelled(rule) for rule in rules)
-    if not _covers(rules, outline):
-        rules.insert(0, _default(outline))
-        said = "; ".join(filter(None, [f"{_spelled(rules[0])} (archc's default)", said]))
+    found, said = rules(outline)
     lines = ["    def reset_parameters(self) -> None:", *_docstring(said)]
-    for rule in rules:
+    for rule in found:
         lines += _RuleWriter(outline, rule).lines()
     return lines
 
@@ -71,68 +60,28 @@ def _docstring(said: str) -> list[str]:
     return [*lines, '        """']
 
 
-def _spelled(rule: InitRule) -> str:
-    fills = [spell(rule.weight)] if rule.weight else []
-    if rule.bias:
-        value = spell(rule.bias)
-        if isinstance(rule.bias, ConstantValue):
-            value = f"{rule.bias.value:g}"
-        fills.append(f"bias {value}")
-    return f"{', '.join(rule.targets)}: {', '.join(fills)}"
-
-
-def _layers(outline: Outline) -> dict[str, Node]:
-    """Every weight layer by its attribute path."""
-    return {
-        outline.paths[node.path]: node
-        for node in outline.graph.nodes
-        if node.op is not None and node.op.counted
-    }
-
-
-def _op(node: Node) -> Op:
-    if node.op is None:
-        raise TypeError("the input is no layer")
-    return node.op
-
-
-def _default(outline: Outline) -> InitRule:
-    """The default, said of deconv only where there is one: most programs have none."""
-    if not any(isinstance(_op(layer), Deconv) for layer in _layers(outline).values()):
-        return DEFAULT
-    return replace(DEFAULT, targets=(Conv.word, Deconv.word, Fc.word))
-
-
-def _covers(rules: Sequence[InitRule], outline: Outline) -> bool:
-    """Whether the rules say where every weight and bias starts, by kinds of op."""
-    kinds = {_op(layer).word for layer in _layers(outline).values()}
-    weights = {target for rule in rules if rule.weight for target in rule.targets}
-    biases = {target for rule in rules if rule.bias for target in rule.targets}
-    return kinds <= weights and kinds <= biases
-
-
 class _RuleWriter:
     def __init__(self, outline: Outline, rule: InitRule) -> None:
         self.outline = outline
         self.rule = rule
-        self.layers = _layers(outline)
+        self.layers = layers_of(outline)
 
     def lines(self) -> list[str]:
         layers = self.layers.values()
-        kinds = [t for t in self.rule.targets if any(_op(layer).word == t for layer in layers)]
+        kinds = [t for t in self.rule.targets if any(op_of(layer).word == t for layer in layers)]
         names = [path for path in self._paths() if path in self.layers]
         if isinstance(self.rule.weight, Glorot) and self._tower_wise(kinds, names):
             # The fan-out within a tower is known layer by layer only.
             names = [
                 path
                 for path, layer in self.layers.items()
-                if _op(layer).word in kinds or path in names
+                if op_of(layer).word in kinds or path in names
             ]
             kinds = []
         if not isinstance(self.rule.weight, He):
             return [*self._by_kind(kinds), *self._by_name(names)]
         # The fan-in of a deconv is on another axis of its weight than that of other layers.
-        up = {path for path, layer in self.layers.items() if isinstance(_op(layer), Deconv)}
+        up = {path for path, layer in self.layers.items() if isinstance(op_of(layer), Deconv)}
         return [
             *self._by_kind([kind for kind in kinds if kind != Deconv.word]),
             *self._by_kind([kind for kind in kinds if kind == Deconv.word]),
@@ -148,9 +97,9 @@ class _RuleWriter:
     def _tower_wise(self, kinds: Sequence[str], names: Sequence[str]) -> bool:
         """Whether a layer is several towers', which its module does not know."""
         return any(
-            groups_of(layer) != _groups(layer)
+            groups_of(layer) != own_groups(layer)
             for path, layer in self.layers.items()
-            if _op(layer).word in kinds or path in names
+            if op_of(layer).word in kinds or path in names
         )
 
     def _by_kind(self, kinds: Sequence[str]) -> list[str]:
@@ -160,7 +109,7 @@ class _RuleWriter:
         tested = modules[0] if len(modules) == 1 else Items(modules, "()")
         test = Call("isinstance", [Text("layer"), tested])
         lines = ["        for layer in self.modules():", *layout(test, 12, "if ", ":")]
-        layers = [layer for layer in self.layers.values() if _op(layer).word in kinds]
+        layers = [layer for layer in self.layers.values() if op_of(layer).word in kinds]
         grouped = any(groups_of(layer) > 1 for layer in layers)
         if isinstance(self.rule.weight, Glorot) and grouped:
             # nn.Linear has no groups.
@@ -200,11 +149,11 @@ class _RuleWriter:
                 "        for name, n in groups.items():",
                 '            glorot_(self.get_parameter(f"{name}.weight"), n)',
             ]
-            if self.rule.bias and all(getattr(_op(self.layers[n]), "bias", False) for n in names):
+            if self.rule.bias and all(getattr(op_of(self.layers[n]), "bias", False) for n in names):
                 target = 'self.get_parameter(f"{name}.bias")'
                 return [*lines, f"            {_fill(self.rule.bias, target)}"]
         elif isinstance(self.rule.weight, He) and any(
-            isinstance(_op(self.layers[name]), Deconv) for name in names
+            isinstance(op_of(self.layers[name]), Deconv) for name in names
         ):
             for name in names:
                 weight = Call("self.get_parameter", [Text(quoted(f"{name}.weight"))])
@@ -212,7 +161,7 @@ class _RuleWriter:
                 lines += statement("", Call("he_up_", [weight, groups]), 8)
         elif names and self.rule.weight:
             lines += self._each(names, "weight", self.rule.weight)
-        biased = [name for name in names if getattr(_op(self.layers[name]), "bias", False)]
+        biased = [name for name in names if getattr(op_of(self.layers[name]), "bias", False)]
         if biased and self.rule.bias:
             lines += self._each(biased, "bias", self.rule.bias)
         return lines
@@ -226,17 +175,6 @@ class _RuleWriter:
         head[-1] += ":"
         target = f'self.get_parameter(f"{{name}}.{what}")'
         return [*head, f"            {_fill(form, target)}"]
-
-
-def _groups(layer: Node) -> int:
-    op = layer.op
-    return op.groups if isinstance(op, Conv | Deconv | Fc) else 1
-
-
-def groups_of(layer: Node) -> int:
-    """How many towers and groups the units of a layer fall into."""
-    factors, groups = layer.factors, _groups(layer)
-    return factors.get("out", 1) * groups // factors.get("groups", 1)
 
 
 def _fill(form: Initialiser, target: str) -> str:

@@ -1,108 +1,132 @@
-"""The whole program: a docstring, imports, what it carries along, its classes."""
+"""Outline -> a PyTorch program."""
 
 from __future__ import annotations
 
-import hashlib
 import re
+from collections.abc import Collection, Sequence
 
-from archc import __version__
-from archc.analysis.report import Report, report
+from typing_extensions import override
+
 from archc.backend import Program
-from archc.emit.outline import Outline, outline
-from archc.emit.python import docstring, literal, quoted, wrapped
-from archc.evaluate import shown
-from archc.ir import Graph
-from archc.ops.base import written as shape_text
-from archc.passes import ToLogits, ends_in_softmax, run
-from archc_torch.emit.module import ModuleWriter
+from archc.emit import program
+from archc.emit.carried import carried
+from archc.emit.dialect import Dialect
+from archc.emit.outline import ClassOutline, Layer, Tap
+from archc.emit.python import Call, Text, Tree
+from archc.emit.written import Written
+from archc.ir import Graph, Scope
+from archc.ops.base import Op, Shape
+from archc_torch.emit.initialise import reset_parameters
 from archc_torch.emit.names import GLOBALS, METHODS, MODULE_NAMES
-from archc_torch.runtime import sources
-
-INITIALISERS = ("glorot_", "he_up_")
-"""What `reset_parameters` may call of the runtime."""
+from archc_torch.ops import EMITTERS
+from archc_torch.ops.base import as_features, as_map
+from archc_torch.runtime import FUNCTIONS
 
 
 def emit(graph: Graph) -> Program:
     """The PyTorch program of a graph without towers."""
-    made = outline(run([ToLogits()], graph), MODULE_NAMES | METHODS | GLOBALS)
-    classifies = ends_in_softmax(graph)
-    writers = [ModuleWriter(made, each, classifies=classifies) for each in made.classes]
-    classes = ["\n".join(writer.lines()) for writer in writers]
-    helpers = {helper for writer in writers for helper in writer.helpers}
-    helpers |= {
-        name
-        for name in INITIALISERS
-        if any(re.search(rf"(?<!\w){name}\(", text) for text in classes)
-    }
-    carried = sources(helpers)
-    body = [*carried, *classes, *_loss_weights(made), _main(made)]
-    code = "\n\n\n".join(body)
-    head = f'"""{_docstring(graph)}\n"""\n\n{_imports(code)}'
-    return Program(f"{head}\n\n\n{code}\n", made.net.name, dict(made.keys))
+    return program.emit(graph, Torch)
 
 
-def _docstring(graph: Graph) -> str:
-    found = report(graph)
-    file = graph.source.name.rsplit("/", 1)[-1]
-    texts = "".join(source.text for source in graph.sources)
-    digest = hashlib.sha256(texts.encode()).hexdigest()[:16]
-    settings = ", ".join(f"{name}={shown(value)}" for name, value in graph.altered.items())
-    lines = [
-        wrapped(graph.doc or graph.name, 85),
-        "",
-        f"Compiled by archc {__version__} from {file} (sha256 {digest})"
-        + (f" with {settings}." if settings else "."),
-        *_counts(found),
-    ]
-    return docstring("\n".join(lines))
+class Torch(Dialect):
+    """PyTorch: maps (N, C, H, W), modules with their weights made in the constructor."""
 
+    base = "nn.Module"
+    array = "Tensor"
+    forward = "forward"
+    sequential = "nn.Sequential"
+    training = "self.training"
+    reserved = MODULE_NAMES | METHODS
+    names = GLOBALS
+    called = ("glorot_", "he_up_")
 
-def _counts(found: Report) -> list[str]:
-    params = f"{found.counts.params:,} parameters"
-    macs = found.counts.macs
-    if found.has_heads:
-        params += f" ({found.without_heads.params:,} without the auxiliary heads)"
-        macs = found.without_heads.macs
-    return [f"{params};", f"{_short(macs)} multiply-adds at {shape_text(found.input)}."]
+    @override
+    def written(self, layer: Layer, made: ClassOutline) -> Written:
+        return EMITTERS.written(layer)
 
+    @override
+    def as_function(self, op: Op, scope: Scope) -> Tree:
+        return EMITTERS.as_function(op, scope, Call("nn.Identity"))
 
-def _short(count: int) -> str:
-    for scale, unit in ((10**9, "G"), (10**6, "M"), (10**3, "K")):
-        if count >= scale:
-            return f"{count / scale:.4g} {unit}"
-    return str(count)
+    @override
+    def adapted(self, tree: Tree, layer: Layer, i: int) -> Tree:
+        return as_features(tree, layer, i) if layer.features else as_map(tree, layer, i)
 
+    @override
+    def vectors(self, tree: Tree) -> Tree:
+        return Call("flatten", [Text("1")], on=tree)
 
-def _imports(code: str) -> str:
-    """The imports that the code uses."""
-    standard = ["import math"] if re.search(r"\bmath\.", code) else []
-    found = [name for name in ("Callable", "Sequence") if re.search(rf"\b{name}\[", code)]
-    if found:
-        standard.append(f"from collections.abc import {', '.join(found)}")
-    framework = ["import torch"]
-    if re.search(r"\bF\.", code):
-        framework.append("import torch.nn.functional as F")
-    framework.append("from torch import Tensor, nn")
-    return "\n".join([*standard, *([""] if standard else []), *framework])
+    @override
+    def map_shape(self, channels: str, height: str, width: str) -> str:
+        return f"(N, {channels}, {height}, {width})"
 
+    @override
+    def sizes(self, shape: Shape) -> Sequence[int]:
+        return shape
 
-def _loss_weights(made: Outline) -> list[str]:
-    if not made.taps:
+    @override
+    def instance(self, call: Call, made: ClassOutline) -> Call:
+        return call
+
+    @override
+    def constructor_parameters(self, made: ClassOutline) -> Sequence[str]:
+        return ()
+
+    @override
+    def before_modules(self, made: ClassOutline, taps: Sequence[Tap]) -> Sequence[str]:
+        return ["        super().__init__()"]
+
+    @override
+    def after_modules(self, made: ClassOutline) -> Sequence[str]:
+        return ["        self.reset_parameters()"] if self.outline.keys else []
+
+    @override
+    def methods(self, *, classifies: bool, before: str, after: str) -> Sequence[Sequence[str]]:
+        found: list[list[str]] = []
+        if classifies:
+            found.append(_predict(before, after))
+        if self.outline.keys:
+            found.append(reset_parameters(self.outline))
+        return found
+
+    @override
+    def runtime(self, names: Collection[str]) -> list[str]:
+        return carried(FUNCTIONS, names)
+
+    @override
+    def imports(self, code: str) -> list[str]:
+        functional = ["import torch.nn.functional as F"] if re.search(r"\bF\.", code) else []
+        return ["import torch", *functional, "from torch import Tensor, nn"]
+
+    @override
+    def preamble(self) -> list[str]:
         return []
-    pairs = [("logits", 1.0)]
-    pairs += [(made.net.elements[tap.part].name, tap.weight) for tap in made.taps]
-    inner = ", ".join(f"{quoted(name)}: {literal(weight).text}" for name, weight in pairs)
-    return [f"LOSS_WEIGHTS = {{{inner}}}"]
+
+    @override
+    def main(self) -> str:
+        shape = ", ".join(str(size) for size in self.outline.graph.input)
+        return "\n".join(
+            [
+                'if __name__ == "__main__":',
+                f"    model = {self.outline.net.name}().eval()",
+                f"    outputs = model(torch.zeros(1, {shape}))",
+                "    count = sum(parameter.numel() for parameter in model.parameters())",
+                '    print(f"{tuple(outputs.shape)}, {count:,} parameters")',
+            ]
+        )
+
+    @override
+    def key(self, name: str) -> str:
+        return self.outline.keys[name]
 
 
-def _main(made: Outline) -> str:
-    shape = ", ".join(str(size) for size in made.graph.input)
-    return "\n".join(
-        [
-            'if __name__ == "__main__":',
-            f"    model = {made.net.name}().eval()",
-            f"    outputs = model(torch.zeros(1, {shape}))",
-            "    count = sum(parameter.numel() for parameter in model.parameters())",
-            '    print(f"{tuple(outputs.shape)}, {count:,} parameters")',
-        ]
-    )
+def _predict(before: str, after: str) -> list[str]:
+    line = f'        """{before} -> class probabilities {after}; call eval() first."""'
+    if len(line) > 88:
+        line = '        """Class probabilities; call eval() first."""'
+    return [
+        "    @torch.no_grad()",
+        "    def predict(self, x: Tensor) -> Tensor:",
+        line,
+        "        return torch.softmax(self(x), dim=1)",
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from archc.emit.outline import Layer
 from archc.emit.python import Call, Text, literal
+from archc.emit.written import Written
 from archc.ops.activation import (
     Gelu,
     HardSigmoid,
@@ -16,7 +17,7 @@ from archc.ops.activation import (
     Softmax,
     Tanh,
 )
-from archc_torch.ops.base import Written, emits
+from archc_torch.ops.base import emits
 
 
 @emits(Relu)

@@ -1,49 +1,16 @@
-"""How an op is written in PyTorch: a module and its call, or a function of its inputs."""
+"""What the emitters of PyTorch's ops share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
-
 from archc.emit.outline import Layer
 from archc.emit.python import Call, Text, Tree, literal
-from archc.ops.base import Op, Pair, pair
+from archc.emit.written import Emitters, is_open
+from archc.ops.base import Pair, pair
 from archc.ops.conv import Conv, Deconv
 from archc.ops.pool import Pool
 
-Function = Callable[[Sequence[Tree]], Tree]
-
-
-@dataclass(frozen=True)
-class Written:
-    """A layer in PyTorch.
-
-    `module` is what the constructor makes, None for what has no weights or state; then
-    `function` is the layer applied to its inputs. `helper` names a function or class of
-    `archc_torch.runtime` that the program must carry.
-    """
-
-    module: Call | None = None
-    function: Function | None = None
-    helper: str = ""
-
-
-AnOp = TypeVar("AnOp", bound=Op)
-Emitter = Callable[[Layer, AnOp], Written]
-
-EMITTERS: dict[type[Op], Emitter[Any]] = {}
-"""Every op's emitter; the modules of `archc_torch.ops` fill it."""
-
-
-def emits(op: type[AnOp]) -> Callable[[Emitter[AnOp]], Emitter[AnOp]]:
-    """Registers the emitter of an op."""
-
-    def register(emitter: Emitter[AnOp]) -> Emitter[AnOp]:
-        EMITTERS[op] = emitter
-        return emitter
-
-    return register
+EMITTERS = Emitters()
+emits = EMITTERS.of
 
 
 def size(pair: tuple[int, int]) -> Text:
@@ -63,11 +30,6 @@ def as_features(tree: Tree, layer: Layer, i: int = 0) -> Tree:
     if layer.flat_inputs[i]:
         return tree
     return Call("flatten", [Text("1")], on=tree)
-
-
-def is_open(layer: Layer, field: str) -> bool:
-    """Whether a field is text in the class's parameters, not one value."""
-    return layer.fields[field] != literal(getattr(layer.op, field))
 
 
 def sized(layer: Layer, field: str) -> Text:

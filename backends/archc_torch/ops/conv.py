@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from archc.emit.outline import Layer
 from archc.emit.python import Call, literal
+from archc.emit.written import Written, is_open
 from archc.ops.conv import Conv, Deconv
-from archc_torch.ops.base import Written, emits, is_open, sized, window
+from archc_torch.ops.base import emits, sized, window
 
 
 @emits(Conv)

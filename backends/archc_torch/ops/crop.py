@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from archc.emit.outline import Layer
 from archc.emit.python import Call
+from archc.emit.written import Written
 from archc.ops.crop import Crop
-from archc_torch.ops.base import Written, as_map, emits, sized
+from archc_torch.ops.base import as_map, emits, sized
 
 
 @emits(Crop)

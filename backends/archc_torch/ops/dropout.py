@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from archc.emit.outline import Layer
 from archc.emit.python import Call, Text
+from archc.emit.written import Written
 from archc.ops.dropout import Dropout, DropPath
-from archc_torch.ops.base import Written, emits
+from archc_torch.ops.base import emits
 
 
 @emits(Dropout)

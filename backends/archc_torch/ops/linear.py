@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from archc.emit.outline import Layer
 from archc.emit.python import Call, Text, literal
+from archc.emit.written import Written
 from archc.ops.linear import Fc
-from archc_torch.ops.base import Written, emits
+from archc_torch.ops.base import emits
 
 
 @emits(Fc)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from archc.emit.outline import Layer
 from archc.emit.python import Call, Index, Infix, Items, Text, Tree
+from archc.emit.written import Written
 from archc.ops.merge import Add, Concat, Mul, Part, Shuffle, Skip, Tile
-from archc_torch.ops.base import Written, as_map, emits
+from archc_torch.ops.base import as_map, emits
 
 
 @emits(Concat)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from archc.emit.outline import Layer
 from archc.emit.python import Call, Tree
+from archc.emit.written import Written, is_open
 from archc.ops.norm import Bn, LayerNorm, LayerScale, Lrn
-from archc_torch.ops.base import Written, as_map, emits, is_open
+from archc_torch.ops.base import as_map, emits
 
 
 @emits(Lrn)

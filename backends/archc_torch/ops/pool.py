@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from archc.emit.outline import Layer
 from archc.emit.python import Call, Text, Tree, literal
+from archc.emit.written import Written, is_open
 from archc.ops.base import pair
 from archc.ops.pool import AvgPool, GlobalAvgPool, MaxPool, Pool
-from archc_torch.ops.base import Written, as_map, emits, is_open, sized, window
+from archc_torch.ops.base import as_map, emits, sized, window
 
 
 @emits(MaxPool)

@@ -1,4 +1,4 @@
-"""A class of the outline as an `nn.Module`."""
+"""A class of the outline as a class of the program."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from archc import syntax
+from archc.emit.constructor import constructor
+from archc.emit.dialect import Dialect
 from archc.emit.forward import Branching, Line, forward
 from archc.emit.outline import Choice, ClassOutline, Element, Layer, Outline, Tap
 from archc.emit.outline.symbolic import renamed, words_in
@@ -23,31 +25,30 @@ from archc.emit.python import (
     statement,
     wrapped,
 )
+from archc.emit.written import Written
 from archc.ir import Graph
 from archc.ops.base import written as shape_text
-from archc_torch.emit.constructor import constructor
-from archc_torch.emit.initialise import reset_parameters
-from archc_torch.emit.names import GLOBALS, METHODS, MODULE_NAMES
-from archc_torch.ops import Written, written
-from archc_torch.ops.base import as_features, as_map
 
 ATTRIBUTE = re.compile(r"\bself\.(\w+)")
 
 
-class ModuleWriter:
+class ClassWriter:
     """Writes one class; the net's own has shapes and lines beside its statements.
 
     `classifies`: the spec ended in softmax, so that the net has a `predict`.
     """
 
-    def __init__(self, outline: Outline, made: ClassOutline, *, classifies: bool) -> None:
+    def __init__(
+        self, outline: Outline, made: ClassOutline, dialect: Dialect, *, classifies: bool
+    ) -> None:
         self.outline = outline
+        self.dialect = dialect
         self.graph: Graph = outline.graph
         self.made = made
         self.is_net = made is outline.net
         self.classifies = classifies
         self.written: dict[int, Written] = {}
-        """What each layer is in PyTorch, by its identity."""
+        """What each layer is in the framework, by its identity."""
         self.keeping: dict[str, str] = {}
         """Parameters that `forward` may need, and the attributes that would keep them."""
         for layer in _layers(made.elements):
@@ -57,13 +58,13 @@ class ModuleWriter:
         if layer.parameter:
             function = self._kept(Text(layer.parameter)).text
             return Written(function=lambda x: Call(function, x))
-        found = written(layer)
+        found = self.dialect.written(layer, self.made)
         if found.module is not None:
             return found
         # A function is called in `forward`, where the constructor's parameters are gone.
         fields = {name: self._kept(text) for name, text in layer.fields.items()}
         channels = tuple(self._kept(text) for text in layer.channels)
-        return written(replace(layer, fields=fields, channels=channels))
+        return self.dialect.written(replace(layer, fields=fields, channels=channels), self.made)
 
     def _kept(self, text: Text) -> Text:
         """Text in the parameters of the constructor as `forward` says it."""
@@ -72,7 +73,7 @@ class ModuleWriter:
             name = parameter.name
             if name in words_in(text.text) and name not in self.keeping:
                 taken = {*self.made.attributes.values(), *self.keeping.values()}
-                self.keeping[name] = identifier(name, taken | MODULE_NAMES | METHODS)
+                self.keeping[name] = identifier(name, taken | self.dialect.reserved)
             if name in self.keeping:
                 kept[name] = Text(f"self.{self.keeping[name]}")
         return renamed(text, kept)
@@ -83,24 +84,23 @@ class ModuleWriter:
         return {layer.helper for layer in self.written.values() if layer.helper}
 
     def lines(self) -> list[str]:
-        lines = [f"class {self.made.name}(nn.Module):", *self._docstring(), ""]
+        lines = [f"class {self.made.name}({self.dialect.base}):", *self._docstring(), ""]
         forward = self._forward()
         said = {word for line in forward for word in ATTRIBUTE.findall(line)}
         stored = {name: kept for name, kept in self.keeping.items() if kept in said}
-        made = constructor(self.made, self.written, stored, is_net=self.is_net)
+        taps = self.outline.taps if self.is_net else ()
+        made = constructor(self.made, self.written, stored, self.dialect, taps, is_net=self.is_net)
         if made:
             lines += [*made, ""]
         lines += forward
         if self.is_net:
-            if self.classifies:
-                lines += ["", *self._predict()]
-            if self.graph_has_weights:
-                lines += ["", *reset_parameters(self.outline)]
+            for method in self.dialect.methods(
+                classifies=self.classifies,
+                before=self._shape_before(),
+                after=self._shape_after(),
+            ):
+                lines += ["", *method]
         return lines
-
-    @property
-    def graph_has_weights(self) -> bool:
-        return bool(self.outline.keys)
 
     # Docstrings
 
@@ -129,10 +129,11 @@ class ModuleWriter:
         """`(N, in_channels, H, W) -> (N, n, H, W)`."""
         made = self.made
         if self.is_net:
-            before = ", ".join(str(size) for size in self.graph.input)
-            return f"(N, {before}) -> {self._shape_after()}"
+            return f"{self._shape_before()} -> {self._shape_after()}"
         channels = made.in_channels or "C"
-        before = f"(N, {channels})" if made.flat_input else f"(N, {channels}, H, W)"
+        before = f"(N, {channels})"
+        if not made.flat_input:
+            before = self.dialect.map_shape(channels, "H", "W")
         out = made.out_channels.text
         if not made.in_channels and out == "in_channels":
             out = "C"
@@ -140,13 +141,18 @@ class ModuleWriter:
             out = "C_out"  # more than a reader would take in
         if made.features:
             return f"{before} -> (N, {out})"
-        return f"{before} -> (N, {out}, {'H, W' if made.keeps_size else 'H_out, W_out'})"
+        size = ("H", "W") if made.keeps_size else ("H_out", "W_out")
+        return f"{before} -> {self.dialect.map_shape(out, *size)}"
+
+    def _shape_before(self) -> str:
+        channels, height, width = map(str, self.graph.input)
+        return self.dialect.map_shape(channels, height, width)
 
     def _shape_after(self) -> str:
         shape, classes = self.made.shape, self.made.out_channels.text
         if self.made.features or shape[1:] == (1, 1):
             return f"(N, {classes})"
-        return f"(N, {classes}, {shape[1]}, {shape[2]})"
+        return self.dialect.map_shape(classes, str(shape[1]), str(shape[2]))
 
     # The forward function
 
@@ -156,18 +162,18 @@ class ModuleWriter:
         layer = self.written[id(element)]
         if layer.function is not None:
             return layer.function(inputs)
-        adapted = [_adapted(tree, element, i) for i, tree in enumerate(inputs)]
+        adapted = [self.dialect.adapted(tree, element, i) for i, tree in enumerate(inputs)]
         return Call(f"self.{element.name}", adapted)
 
     def _forward(self) -> list[str]:
         taps: Sequence[Tap] = self.outline.taps if self.is_net else ()
-        returns = "Tensor"
+        returns = array = self.dialect.array
         if taps:
-            returns = f"Tensor | tuple[{', '.join(['Tensor'] * (len(taps) + 1))}]"
-        lines = function_head("forward", ["self", "x: Tensor"], returns, 4)
+            returns = f"{array} | tuple[{', '.join([array] * (len(taps) + 1))}]"
+        lines = function_head(self.dialect.forward, ["self", f"x: {array}"], returns, 4)
         results = [self.made.output, *(tap.source for tap in taps)]
         skipped = {tap.part for tap in taps}
-        body = forward(self.made.elements, self._apply, GLOBALS, results, skipped)
+        body = forward(self.made.elements, self._apply, self.dialect.names, results, skipped)
         lines += self._statements(body.statements, 8)
         logits = self._flat_logits(body.results[0])
         if not taps:
@@ -178,7 +184,7 @@ class ModuleWriter:
         for tap, source in zip(taps, body.results[1:], strict=True):
             heads.append(self._apply(self.made.elements[tap.part], [source]))
         everything = Items([Text("logits"), *heads], "()")
-        lines += ["        if self.training:", *_return_tuple(everything, 12)]
+        lines += [f"        if {self.dialect.training}:", *_return_tuple(everything, 12)]
         return [*lines, "        return logits"]
 
     def _statements(self, statements: Sequence[Line], indent: int) -> list[str]:
@@ -198,7 +204,8 @@ class ModuleWriter:
             remark = ""
             if self.is_net:
                 element = self.made.elements[line.value]
-                remark = shape_text(element.shape[:1] if element.features else element.shape)
+                shape = element.shape
+                remark = shape_text(shape[:1] if element.features else self.dialect.sizes(shape))
             lines += statement(f"{line.target} = ", line.tree, indent, remark)
         return lines
 
@@ -209,22 +216,7 @@ class ModuleWriter:
             return tree
         if self.made.shape[1:] != (1, 1):
             return tree
-        return Call("flatten", [Text("1")], on=tree)
-
-    def _predict(self) -> list[str]:
-        shape = ", ".join(str(size) for size in self.graph.input)
-        after = self._shape_after()
-        return [
-            "    @torch.no_grad()",
-            "    def predict(self, x: Tensor) -> Tensor:",
-            _predict_docstring(f"(N, {shape})", after),
-            "        return torch.softmax(self(x), dim=1)",
-        ]
-
-
-def _predict_docstring(before: str, after: str) -> str:
-    line = f'        """{before} -> class probabilities {after}; call eval() first."""'
-    return line if len(line) <= 88 else '        """Class probabilities; call eval() first."""'
+        return self.dialect.vectors(tree)
 
 
 def _layers(elements: Sequence[Element]) -> list[Layer]:
@@ -242,8 +234,3 @@ def _return_tuple(items: Items, indent: int) -> list[str]:
     """`return a, b`, in brackets where it is broken."""
     plain = f"{' ' * indent}return {flat(items)[1:-1]}"
     return [plain] if len(plain) <= 88 else statement("return ", items, indent)
-
-
-def _adapted(tree: Tree, layer: Layer, i: int) -> Tree:
-    """An input as the layer takes it: a vector where it gives one, else a map."""
-    return as_features(tree, layer, i) if layer.features else as_map(tree, layer, i)

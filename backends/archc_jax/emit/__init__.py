@@ -1,0 +1,1 @@
+"""Outline -> a program for JAX and Flax NNX."""

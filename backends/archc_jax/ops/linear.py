@@ -1,0 +1,32 @@
+"""The fully connected layer in JAX."""
+
+from __future__ import annotations
+
+from archc.emit.outline import Layer
+from archc.emit.python import Call, Text, Tree, literal
+from archc.emit.written import Written
+from archc.ops.linear import Fc
+from archc_jax.ops.base import RNGS, emits
+
+
+@emits(Fc)
+def fc(layer: Layer, op: Fc) -> Written:
+    """nnx.Linear, or a short class of our own where the units fall into groups."""
+    args = [_in_features(layer), layer.fields["out"]]
+    named: list[tuple[str, Tree]] = [] if op.bias else [("use_bias", literal(False))]
+    if op.groups == 1:
+        return Written(module=Call("nnx.Linear", args, [*named, RNGS]))
+    return Written(
+        module=Call("GroupedLinear", [*args, layer.fields["groups"]], [*named, RNGS]),
+        helper="GroupedLinear",
+    )
+
+
+def _in_features(layer: Layer) -> Text:
+    """C, or C * H * W of the map that is flattened."""
+    _, h, w = layer.shapes[0]
+    channels = layer.channels[0]
+    if h == w == 1:
+        return channels
+    text = channels.text if channels.tight else f"({channels.text})"
+    return Text(f"{text} * {h} * {w}", tight=False)

@@ -1,0 +1,7 @@
+"""What emitted programs carry along."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+FUNCTIONS = Path(__file__).with_name("functions.py")
