@@ -60,8 +60,10 @@ class Loader:
         self.seed = seed
         self._fixed: list[Pixels] | None = None
         self._ready: NDArray[np.float32] | None = None
-        self.views = prod(10 for step in pipeline.steps if step.many)
+        self.views = prod(step.views for step in pipeline.steps)
         # Views share a batch, so that evaluating needs no more memory than training.
+        self.most = batch
+        """How many views may be predicted at once."""
         self.batch = max(1, batch // self.views)
         if split.in_memory:
             self._keep()

@@ -71,7 +71,9 @@ class Evaluator:
         """`(N, classes)`, the mean over the views."""
         images = batch.images
         flat = images.reshape(-1, *images.shape[-3:])
-        probabilities = self.engine.predict(flat)
+        # One image may have more views than a batch of training holds.
+        pieces = [flat[i : i + self.loader.most] for i in range(0, len(flat), self.loader.most)]
+        probabilities = np.concatenate([self.engine.predict(piece) for piece in pieces])
         wanted = (len(flat), self.classes)
         if probabilities.shape != wanted:
             fail(
