@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from archc.cli.common import add_spec, load, not_negative, positive
 
 if TYPE_CHECKING:
-    from archc.backend import Engine
+    from archc.backend import Engine, Program
     from archc.evaluate import Value
+    from archc.ir import Graph
 
 _EPILOG = """\
 FOLDER holds train/CLASS/*.jpg and val/CLASS/*.jpg (or .png, ...). digits are the scans of
@@ -63,9 +64,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train; 0 where it finished, 1 where it failed, 130 where it was interrupted."""
     from archc.backend import backend
-    from archc.driver import compile_graph
+    from archc.driver import compile_dense, compile_graph
     from archc.resolve import resolved
-    from archc.train import Job, default_run_dir, train
+    from archc.train import DenseNet, Job, default_run_dir, train
     from archc.trainable import trainable
 
     graph = load(arguments)
@@ -73,10 +74,13 @@ def run(arguments: argparse.Namespace) -> int:
     program = compile_graph(graph, arguments.backend)
     framework = backend(arguments.backend)
 
-    def make_engine() -> Engine:
-        return framework.engine(
-            program, graph, recipe, device=arguments.device, seed=arguments.seed
-        )
+    def engine_of(made: Program, of: Graph) -> Engine:
+        return framework.engine(made, of, recipe, device=arguments.device, seed=arguments.seed)
+
+    dense: DenseNet | None = None
+    if recipe.dense is not None:
+        whole, for_whole = compile_dense(graph, arguments.backend)
+        dense = DenseNet(whole, lambda: engine_of(for_whole, whole))
 
     settled = {
         "batch": recipe.batch if arguments.batch is None else arguments.batch,
@@ -91,7 +95,8 @@ def run(arguments: argparse.Namespace) -> int:
         input=graph.input,
         classes=graph.shape[0],
         recipe=recipe,
-        make_engine=make_engine,
+        make_engine=lambda: engine_of(program, graph),
+        dense=dense,
         backend=arguments.backend,
         data=arguments.data,
         run_dir=Path(arguments.output) if arguments.output else default,

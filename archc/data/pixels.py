@@ -7,7 +7,7 @@ leaves its argument as it was. What cannot be done raises `DoesNotFitError`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -244,11 +244,17 @@ def _grey(image: Pixels) -> Pixels:
     return image @ np.asarray(LUMA, np.float32)[:, np.newaxis]
 
 
+def _views(images: Iterable[Pixels]) -> Generator[Pixels]:
+    """Every view `(H, W, C)` of every image."""
+    for image in images:
+        yield from image.reshape(-1, *image.shape[-3:])
+
+
 def mean_pixel(images: Iterable[Pixels]) -> NDArray[np.float64]:
     """The mean image `(H, W, C)`; all must have one size. Views count as images."""
     total: NDArray[np.float64] | None = None
     count = 0
-    for image in (view for each in images for view in each.reshape(-1, *each.shape[-3:])):
+    for image in _views(images):
         if total is None:
             total = np.zeros(image.shape)
         if image.shape != total.shape:

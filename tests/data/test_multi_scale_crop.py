@@ -139,8 +139,8 @@ def test_views_fill_batches_of_whole_images() -> None:
     crops = MultiScaleCrop(size=8, scales=(9, 11))
     pipeline = Pipeline("evaluate", (crops, Scale(factor=0.5)), {}, 3)
     loader = Loader(data, pipeline, (3, 8, 8), batch=150, seed=0)
-    assert (loader.views, loader.batch, loader.most) == (72, 2, 150)
+    assert (loader.views, loader.batch, loader.most(8, 8)) == (72, 2, 150)
     shapes = [batch.images.shape for batch in loader.in_order()]
     assert shapes == [(2, 72, 3, 8, 8), (1, 72, 3, 8, 8)]
     loader = Loader(data, pipeline, (3, 8, 8), batch=5, seed=0)
-    assert (loader.batch, loader.most) == (1, 5)
+    assert (loader.batch, loader.most(8, 8)) == (1, 5)
