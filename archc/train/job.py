@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Literal
 
 from archc.backend import Engine
+from archc.data.dense import Dense
+from archc.data.whole import Check
 from archc.diagnostics import Sink
 from archc.errors.training import BadSetting, NoOptimizer
 from archc.recipe import Recipe
+from archc.train.dense import DenseNet
 
 MAX_SEED = 2**32 - 1
 
@@ -46,13 +49,24 @@ class Job:
     """The file whose weights the run starts from; None: as the recipe's `init` says."""
     resume: bool = False
     """Go on with the run in `run_dir`, from its newest checkpoint that is whole."""
+    dense: DenseNet | None = None
+    """The net for whole images, where the recipe has `dense`."""
     quiet: bool = False
     """Print the last line only."""
     command: tuple[str, ...] = ()
     """The command line, for the log of the run."""
 
+    @property
+    def whole(self) -> tuple[Dense, Check] | None:
+        """How images are evaluated whole, and what checks their sizes; None where they are not."""
+        if self.recipe.dense is None or self.dense is None:
+            return None
+        return self.recipe.dense, self.dense.check
+
     def check(self) -> None:
         """Raises `DiagnosticError` (E0801, E0806) with everything that cannot be trained by."""
+        if (self.recipe.dense is None) != (self.dense is None):
+            raise ValueError("a job has the net for whole images where its recipe has dense")
         sink = Sink()
         if self.recipe.optimizer is None:
             sink.add(NoOptimizer(net=self.name))

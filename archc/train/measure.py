@@ -32,12 +32,17 @@ def measure(job: Job, weights: Path, statistics: Statistics | None = None) -> Sc
         classes=job.classes,
         augment=job.recipe.augment,
         evaluate=job.recipe.evaluate,
+        whole=job.whole,
         batch=job.batch,
         seed=job.seed,
         statistics=statistics,
     )
     engine = job.make_engine()
     engine.load_weights(arrays)
+    measured = engine
+    if job.dense is not None:
+        measured = job.dense.make_engine()
+        job.dense.load(measured, engine)
     dataset = data.dataset
     console = Console()
     if not job.quiet:
@@ -50,7 +55,7 @@ def measure(job: Job, weights: Path, statistics: Statistics | None = None) -> Sc
         for note in dataset.notes:
             say(console, f"note: {note}")
     evaluator = Evaluator(
-        engine=engine, backend=job.backend, loader=data.held_out, classes=job.classes
+        engine=measured, backend=job.backend, loader=data.held_out, classes=job.classes
     )
     with listening() as interrupt:
         score = evaluator.score(interrupt.asked)

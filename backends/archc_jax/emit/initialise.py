@@ -7,12 +7,23 @@ net's constructor fills them afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from archc.emit.initialisation import groups_of, layers_of, op_of, own_groups, rules
 from archc.emit.outline import ClassOutline, Layer, Outline
-from archc.emit.python import Call, Items, Text, Tree, comment, layout, number, statement, wrapped
+from archc.emit.python import (
+    Call,
+    Items,
+    Text,
+    Tree,
+    comment,
+    layout,
+    literal,
+    number,
+    statement,
+    wrapped,
+)
 from archc.ir import Node
 from archc.ops.conv import Conv, Deconv
 from archc.ops.linear import Fc
@@ -27,8 +38,15 @@ from archc.recipe import (
     Zeros,
 )
 
-BOUND = {"nnx.Conv": "Conv", "nnx.Linear": "Linear"}
+BOUND = {
+    "nnx.Conv": "Conv",
+    "nnx.ConvTranspose": "ConvTranspose",
+    "nnx.Linear": "Linear",
+}
 """Flax's layers, and what they are called with their kind's initialisers bound."""
+
+FIXED = {"nnx.ConvTranspose": [("transpose_kernel", literal(True))]}
+"""What else is bound: then its kernel is that of the convolution it transposes, as ours."""
 
 ARGUMENTS = {"weight": "kernel_init", "bias": "bias_init"}
 PARAMETERS = {"weight": "kernel", "bias": "bias"}
@@ -50,13 +68,17 @@ class Initialisation:
         """Whether a layer is one that recipes initialise: it has a kernel."""
         return path in self._nodes
 
-    def bound(self) -> list[str]:
-        """`Conv = partial(nnx.Conv, kernel_init=...)`, for the kinds of layer there are."""
+    def bound(self, functions: Collection[str]) -> list[str]:
+        """`Conv = partial(nnx.Conv, kernel_init=...)`, for those of Flax's layers there are."""
         lines: list[str] = []
-        for kind, function in ((Conv, "nnx.Conv"), (Fc, "nnx.Linear")):
-            ops = [op_of(node) for node in self._nodes.values()]
-            if any(isinstance(op, kind) and not (kind is Fc and op.groups > 1) for op in ops):
-                call = Call("partial", [Text(function)], self._of_kind(kind.word))
+        for function, word in (
+            ("nnx.Conv", Conv.word),
+            ("nnx.ConvTranspose", Deconv.word),
+            ("nnx.Linear", Fc.word),
+        ):
+            if BOUND[function] in functions:
+                named = [*FIXED.get(function, ()), *self._of_kind(word)]
+                call = Call("partial", [Text(function)], named)
                 lines += statement(f"{BOUND[function]} = ", call, 0)
         if not lines:
             return []

@@ -25,7 +25,7 @@ GLOBALS = frozenset(
     jax jnp lax nnx Array partial math Any Sequence Callable self super range tuple print rngs
     flatten lrn tower_lrn overhang max_pool_up avg_pool avg_pool_up crop tower_concatenate
     tower_softmax tower_tile tower_part shuffle normal uniform glorot BatchNorm ChannelNorm
-    LayerScale GroupedLinear ConvTranspose Conv Linear LOSS_WEIGHTS
+    LayerScale GroupedLinear ConvTranspose GroupedConvTranspose Conv Linear LOSS_WEIGHTS
     """.split()
 )
 """What a local variable or class must not hide."""

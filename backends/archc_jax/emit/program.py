@@ -45,13 +45,17 @@ class Jax(Dialect):
         super().__init__(outline)
         self._initialisation = Initialisation(outline)
         self._draws: dict[ClassOutline, bool] = {}
+        self._called: set[str] = set()
+        """The modules that the classes make."""
 
     @override
     def written(self, layer: Layer, made: ClassOutline) -> Written:
         found = EMITTERS.written(layer)
         if found.module is None or not layer.op.counted:
             return found
-        return replace(found, module=self._initialisation.initialised(found.module, layer, made))
+        call = self._initialisation.initialised(found.module, layer, made)
+        self._called.add(call.function)
+        return replace(found, module=call)
 
     @override
     def as_function(self, op: Op, scope: Scope) -> Tree:
@@ -110,7 +114,7 @@ class Jax(Dialect):
 
     @override
     def preamble(self) -> list[str]:
-        return self._initialisation.bound()
+        return self._initialisation.bound(self._called)
 
     @override
     def main(self) -> str:

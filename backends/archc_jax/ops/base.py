@@ -42,14 +42,19 @@ def sized(layer: Layer, field: str) -> Text:
     return Text(f"({text}, {text})") if isinstance(value, int) else layer.fields[field]
 
 
-def keeps(op: Conv | Pool) -> bool:
-    """Whether the padding is Flax's "SAME": as much before as behind, and the size kept.
+def keeps(layer: Layer, op: Conv | Pool) -> bool:
+    """Whether the padding is Flax's "SAME" in all instances of the class.
 
-    With a stride, "SAME" pads more behind than before where the two cannot be equal.
+    That is as much before as behind where the stride is 1; else it may pad more behind. Kernels
+    of one place it does not pad, whatever the stride.
     """
-    kernel, stride = pair(op.kernel), pair(op.stride)
-    centred = all(k % 2 and p == k // 2 for k, p in zip(kernel, op.padding(), strict=True))
-    return centred and (stride == (1, 1) or kernel == (1, 1))
+    if is_open(layer, "kernel") or is_open(layer, "pad"):
+        return False
+    kernel, pad = pair(op.kernel), op.padding()
+    if kernel == (1, 1):
+        return pad == (0, 0)
+    centred = all(k % 2 and p == k // 2 for k, p in zip(kernel, pad, strict=True))
+    return centred and pair(op.stride) == (1, 1) and not is_open(layer, "stride")
 
 
 def padding(layer: Layer, op: Conv | Deconv | Pool) -> Pair | Text:
@@ -60,8 +65,3 @@ def padding(layer: Layer, op: Conv | Deconv | Pool) -> Pair | Text:
             return Text(f"(({kernel} - 1) // 2, ({kernel} - 1) // 2)")
         return Text(f"(({kernel}[0] - 1) // 2, ({kernel}[1] - 1) // 2)")
     return sized(layer, "pad") if is_open(layer, "pad") else op.padding()
-
-
-def is_settled(layer: Layer) -> bool:
-    """Whether kernel, stride and padding are the same in all instances of the class."""
-    return not any(is_open(layer, field) for field in ("kernel", "stride", "pad"))

@@ -9,7 +9,7 @@ from archc.emit.python import Call, Text, Tree, literal
 from archc.emit.written import Written
 from archc.ops.base import Pair
 from archc.ops.pool import AvgPool, GlobalAvgPool, MaxPool, Pool
-from archc_jax.ops.base import as_map, emits, is_settled, keeps, padding, sized
+from archc_jax.ops.base import as_map, emits, keeps, padding, sized
 
 
 @emits(MaxPool)
@@ -18,7 +18,7 @@ def maxpool(layer: Layer, op: MaxPool) -> Written:
     kernel, stride, pad = _window(layer, op)
     if op.round == "up":
         return _carried("max_pool_up", layer, [kernel], [("strides", stride), *_given(pad)])
-    if pad == (0, 0) or _keeps(layer, op):
+    if pad == (0, 0) or keeps(layer, op):
         return _flax("nnx.max_pool", layer, op, [])
     pairs = Text(f"[(p, p) for p in {pad.text}]") if isinstance(pad, Text) else _pairs(pad)
     args = [Text("-jnp.inf"), Text("lax.max"), kernel, stride, pairs]
@@ -33,7 +33,7 @@ def avgpool(layer: Layer, op: AvgPool) -> Written:
     counts: list[tuple[str, Tree]] = [("count_include_pad", literal(True))]
     if op.round == "up":
         return _carried("avg_pool_up", layer, [kernel], named + (counts if op.count_pad else []))
-    if pad == (0, 0) or _keeps(layer, op):
+    if pad == (0, 0) or keeps(layer, op):
         uncounted = pad != (0, 0) and not op.count_pad
         return _flax(
             "nnx.avg_pool", layer, op, [("count_include_pad", literal(False))] if uncounted else []
@@ -49,10 +49,6 @@ def global_avgpool(layer: Layer, op: GlobalAvgPool) -> Written:
 
 def _window(layer: Layer, op: Pool) -> tuple[Text, Text, Pair | Text]:
     return sized(layer, "kernel"), sized(layer, "stride"), padding(layer, op)
-
-
-def _keeps(layer: Layer, op: Pool) -> bool:
-    return is_settled(layer) and keeps(op)
 
 
 def _flax(name: str, layer: Layer, op: Pool, rest: Sequence[tuple[str, Tree]]) -> Written:

@@ -275,11 +275,11 @@ class GroupedLinear(nnx.Module):
         return x if self.bias is None else x + self.bias
 
 
-class ConvTranspose(nnx.Module):
-    """Transposed convolution, (N, H, W, in) -> (N, (H - 1) * s + k - 2 * p, ..., out).
+class GroupedConvTranspose(nnx.Module):
+    """Transposed convolution in groups, which nnx.ConvTranspose lacks.
 
-    Kernel (k, k, out / groups, in). nnx.ConvTranspose has no groups, and its padding is
-    that of the stretched map: k - 1 - p.
+    (N, H, W, in) -> (N, (H - 1) * s + k - 2 * p, ..., out).
+    Kernel (k, k, out / groups, in).
     """
 
     def __init__(
@@ -290,7 +290,7 @@ class ConvTranspose(nnx.Module):
         strides: tuple[int, int] = (1, 1),
         padding: tuple[int, int] = (0, 0),
         *,
-        groups: int = 1,
+        groups: int,
         use_bias: bool = True,
         kernel_init: Callable[..., Array],
         bias_init: Callable[..., Array] = nnx.initializers.zeros,

@@ -138,7 +138,7 @@ class GoogLeNet(nnx.Module):
     """
 
     def __init__(self, classes: int = 1000, *, rngs: nnx.Rngs) -> None:
-        self.deterministic = False  # set by train() and eval(): training asks for the heads
+        self.deterministic = False  # train() and eval() set it
         self.conv1 = Conv(3, 64, (7, 7), strides=2, padding=3, rngs=rngs)  # line 9
         self.conv2 = Conv(64, 64, (1, 1), rngs=rngs)  # line 11
         self.conv3 = Conv(64, 192, (3, 3), rngs=rngs)  # line 11

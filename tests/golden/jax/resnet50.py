@@ -103,13 +103,7 @@ class Bottleneck(nnx.Module):
         self.has_conv4 = in_channels != out or stride != 1
         if self.has_conv4:
             self.conv4 = Conv(
-                in_channels,
-                out,
-                (1, 1),
-                strides=stride,
-                padding="VALID",
-                use_bias=False,
-                rngs=rngs,
+                in_channels, out, (1, 1), strides=stride, use_bias=False, rngs=rngs
             )
             self.bn4 = BatchNorm(out)
 

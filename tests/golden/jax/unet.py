@@ -5,13 +5,12 @@ Compiled by archc 0.1.0 from unet.arch (sha256 a735bc67b933e442).
 150.4 G multiply-adds at 1x572x572.
 """
 
-from collections.abc import Callable
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jax import Array, lax
+from jax import Array
 
 
 def crop(x: Array, margin: tuple[int, int]) -> Array:
@@ -23,55 +22,13 @@ def crop(x: Array, margin: tuple[int, int]) -> Array:
     return x[:, top : x.shape[1] - top, left : x.shape[2] - left]
 
 
-class ConvTranspose(nnx.Module):
-    """Transposed convolution, (N, H, W, in) -> (N, (H - 1) * s + k - 2 * p, ..., out).
-
-    Kernel (k, k, out / groups, in). nnx.ConvTranspose has no groups, and its padding is
-    that of the stretched map: k - 1 - p.
-    """
-
-    def __init__(
-        self,
-        in_features: int,
-        out_features: int,
-        kernel_size: tuple[int, int],
-        strides: tuple[int, int] = (1, 1),
-        padding: tuple[int, int] = (0, 0),
-        *,
-        groups: int = 1,
-        use_bias: bool = True,
-        kernel_init: Callable[..., Array],
-        bias_init: Callable[..., Array] = nnx.initializers.zeros,
-        rngs: nnx.Rngs,
-    ) -> None:
-        self.strides = strides
-        self.padding = padding
-        self.groups = groups
-        shape = (*kernel_size, out_features // groups, in_features)
-        self.kernel = nnx.Param(kernel_init(rngs.params(), shape))
-        bias = (out_features,)
-        self.bias = nnx.Param(bias_init(rngs.params(), bias)) if use_bias else None
-
-    def __call__(self, x: Array) -> Array:
-        height, width, outs, ins = self.kernel.shape
-        # A convolution of the stretched map: the kernel turned, in and out exchanged.
-        turned = self.kernel[::-1, ::-1].reshape(height, width, outs, self.groups, -1)
-        turned = turned.transpose(0, 1, 4, 3, 2)
-        sizes = zip((height, width), self.padding, strict=True)
-        x = lax.conv_general_dilated(
-            x,
-            turned.reshape(height, width, ins // self.groups, -1),
-            window_strides=(1, 1),
-            padding=[(k - 1 - p, k - 1 - p) for k, p in sizes],
-            lhs_dilation=self.strides,
-            dimension_numbers=("NHWC", "HWIO", "NHWC"),
-            feature_group_count=self.groups,
-        )
-        return x if self.bias is None else x + self.bias
-
-
 # conv, deconv, fc: glorot, bias 0 (archc's default).
 Conv = partial(nnx.Conv, kernel_init=nnx.initializers.glorot_uniform())
+ConvTranspose = partial(
+    nnx.ConvTranspose,
+    transpose_kernel=True,
+    kernel_init=nnx.initializers.glorot_uniform(),
+)
 
 
 class Double(nnx.Module):
@@ -107,42 +64,22 @@ class UNet(nnx.Module):
         self.dropout2 = nnx.Dropout(0.5, rngs=rngs)  # line 14
         # line 15
         self.deconv1 = ConvTranspose(
-            1024,
-            512,
-            (2, 2),
-            strides=(2, 2),
-            kernel_init=nnx.initializers.glorot_uniform(),
-            rngs=rngs,
+            1024, 512, (2, 2), strides=(2, 2), padding="VALID", rngs=rngs
         )
         self.up4 = Double(1024, 512, rngs=rngs)  # line 15
         # line 16
         self.deconv2 = ConvTranspose(
-            512,
-            256,
-            (2, 2),
-            strides=(2, 2),
-            kernel_init=nnx.initializers.glorot_uniform(),
-            rngs=rngs,
+            512, 256, (2, 2), strides=(2, 2), padding="VALID", rngs=rngs
         )
         self.up3 = Double(512, 256, rngs=rngs)  # line 16
         # line 17
         self.deconv3 = ConvTranspose(
-            256,
-            128,
-            (2, 2),
-            strides=(2, 2),
-            kernel_init=nnx.initializers.glorot_uniform(),
-            rngs=rngs,
+            256, 128, (2, 2), strides=(2, 2), padding="VALID", rngs=rngs
         )
         self.up2 = Double(256, 128, rngs=rngs)  # line 17
         # line 18
         self.deconv4 = ConvTranspose(
-            128,
-            64,
-            (2, 2),
-            strides=(2, 2),
-            kernel_init=nnx.initializers.glorot_uniform(),
-            rngs=rngs,
+            128, 64, (2, 2), strides=(2, 2), padding="VALID", rngs=rngs
         )
         self.up1 = Double(128, 64, rngs=rngs)  # line 18
         self.conv1 = Conv(64, classes, (1, 1), rngs=rngs)  # line 19
