@@ -46,6 +46,48 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
+@dataclass(frozen=True)
+class Claim:
+    """A claim that holds, and what was found."""
+
+    text: str
+    """As the spec says it, on one line: `params ~ 138M`."""
+    found: str
+    """What its left side is; both sides, where the right one is neither equal nor a number."""
+    comment: str
+    """The comment behind it in its line, or nothing."""
+    line: int
+
+
+def claims(graph: Graph) -> list[Claim]:
+    """Every claim of a graph that `check_claims` let through, in the order of the spec."""
+    quantities = _Quantities(values=graph.scope.arguments, graph=graph)
+    found: list[Claim] = []
+    for claim in graph.net.expects:
+        try:
+            left, right = evaluate(claim.left, quantities), evaluate(claim.right, quantities)
+        except PoisonedError:
+            continue
+        text = f"{_said(claim.left)} {claim.operator} {_said(claim.right)}"
+        figure = _figure(left)
+        if left != right and not isinstance(claim.right, syntax.Number | syntax.Dims):
+            figure += f" {claim.operator} {_figure(right)}"
+        found.append(Claim(text, figure, _comment_behind(claim.span), claim.span.line))
+    return found
+
+
+def _figure(value: Value) -> str:
+    """A value with as many digits as a reader takes in."""
+    return f"{value:,.4g}" if isinstance(value, float) else _written(value)
+
+
+def _comment_behind(span: Span) -> str:
+    """The comment that ends the line, where nothing else stands before it."""
+    line, column = span.source.position(span.end)
+    rest = span.source.line(line)[column - 1 :].strip()
+    return rest[1:].strip() if rest.startswith("#") else ""
+
+
 def check_claims(graph: Graph) -> None:
     """Raise `DiagnosticError` with every claim that does not hold.
 

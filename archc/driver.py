@@ -72,3 +72,12 @@ def compile_graph(graph: Graph, backend_name: str, *, heads: bool = True) -> Pro
 
     passes = [MergeTowers()] if heads else [StripHeads(), MergeTowers()]
     return backend(backend_name).emit(run(passes, graph))
+
+
+def compile_dense(graph: Graph, backend_name: str) -> tuple[Graph, Program]:
+    """The form of a net for whole images of any size, and its standalone program."""
+    from archc.backend import backend
+    from archc.passes import Dense, MergeTowers, StripHeads, run
+
+    dense = run([StripHeads(), MergeTowers(), Dense()], graph)
+    return dense, backend(backend_name).emit(dense)

@@ -12,6 +12,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 from typing_extensions import override
 
+from archc.data.dense import Dense
 from archc.data.transforms import TRANSFORMS, Transform, spell
 from archc.form import Form
 
@@ -22,6 +23,7 @@ __all__ = [
     "TRANSFORMS",
     "ConstantRate",
     "ConstantValue",
+    "Dense",
     "Glorot",
     "He",
     "InitRule",
@@ -213,6 +215,8 @@ class Recipe:
     epochs: int
     augment: tuple[Transform, ...] = ()
     evaluate: tuple[Transform, ...] = ()
+    dense: Dense | None = None
+    """The last step of `evaluate { }`, where the net is applied to whole images."""
     init: tuple[InitRule, ...] = ()
     optimizer: Sgd | None = None
     schedule: Schedule = field(default_factory=ConstantRate)
@@ -233,7 +237,10 @@ class Recipe:
         """The recipe for a JSON file, each form spelt as in a spec."""
         return {
             "augment": [spell(step) for step in self.augment],
-            "evaluate": [spell(step) for step in self.evaluate],
+            "evaluate": [
+                *(spell(step) for step in self.evaluate),
+                *([spell(self.dense)] if self.dense else []),
+            ],
             "init": [
                 {
                     "of": list(rule.targets),

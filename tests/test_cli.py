@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file
 
+from archc.claims import Claim
 from archc.cli import COMMANDS
+from archc.cli.check import as_table
 from archc.ops import OPS
 from tests.nets import ROOT
 
@@ -106,6 +108,54 @@ def test_check_json(tmp_path: Path) -> None:
     assert (done.returncode, json.loads(done.stdout)) == (0, [])
 
 
+CLAIMS = """\
+net small(classes = 3) {
+  input(3x8x8)
+  c: conv(3, 1, 4)   # not behind a claim
+  fc(classes) softmax
+  # above a claim
+  expect c.output == 4x6x6            # a comment that is long enough to be wrapped twice
+  expect params ~ 0.5K  # Table\x1b 2
+  expect macs / params < 3 * params
+  expect fc1.neurons == classes expect depth != 1 # the last
+}
+"""
+
+
+def test_check_claims(tmp_path: Path) -> None:
+    (tmp_path / "small.arch").write_text(CLAIMS)
+    done = archc("check", "--claims", "small.arch", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (
+        "small.arch: small, 3 layers; 5 claims hold\n"
+        "line  claim                              found\n"
+        "----  --------------------------  ------------\n"
+        "   6  c.output == 4x6x6                  4x6x6"
+        "  a comment that is long enough to be wrapped twice\n"
+        "   7  params ~ 0.5K                        547  Table\N{REPLACEMENT CHARACTER} 2\n"
+        "   8  macs / params < 3 * params  7.898 < 1641\n"
+        "   9  fc1.neurons == classes                 3\n"
+        "   9  depth != 1                             2  the last\n"
+    )
+    done = archc("check", "--claims", "--json", "small.arch", cwd=tmp_path)
+    assert done.returncode == 2
+    (tmp_path / "none.arch").write_text("net none { input(3x8x8) fc(3) softmax }")
+    done = archc("check", "--claims", "none.arch", cwd=tmp_path)
+    assert done.stdout == "none.arch: none, 2 layers; 0 claims hold\n"
+
+
+def test_claims_in_a_narrow_terminal() -> None:
+    claims = [Claim("params ~ 138M", "138,357,544", "Table 2 of the paper, in millions", 26)]
+    row = "  26  params ~ 138M  138,357,544"
+    assert as_table(claims, 60).splitlines()[2:] == [
+        f"{row}  Table 2 of the paper, in",
+        f"{' ' * 34}millions",
+    ]
+    assert as_table(claims, 40).splitlines()[2:] == [row, "      Table 2 of the paper, in millions"]
+    assert max(map(len, as_table(claims, 59).splitlines())) <= 59
+    assert as_table([], None).splitlines() == ["line  claim  found", "----  -----  -----"]
+
+
 def test_explain_an_error() -> None:
     done = archc("explain", "e0203")
     assert done.stdout.startswith("E0203: branches differ\n")
@@ -193,7 +243,7 @@ def test_a_wrong_command_line_is_status_2(args: list[str]) -> None:
 
 def test_every_command_has_its_file_and_its_line_in_the_help() -> None:
     files = {path.stem for path in (ROOT / "archc" / "cli").glob("*.py")}
-    assert set(COMMANDS) == files - {"__init__", "common"}
+    assert set(COMMANDS) == files - {"__init__", "common", "jobs"}
     said = archc("--help").stdout
     for name, summary in COMMANDS.items():
         assert re.search(rf"^ +{name} +{re.escape(summary)}$", said, re.MULTILINE)
@@ -242,7 +292,7 @@ def test_train_writes_all_of_a_run(tmp_path: Path) -> None:
     names = {path.name for path in run.iterdir() if "tfevents" not in path.name}
     assert names == {
         "spec.arch", "program.py", "run.json", "metrics.jsonl", "weights.safetensors",
-        "best.safetensors", "curve.svg", "curve.png",
+        "best.safetensors", "curve.svg", "curve.png", "checkpoints",
     }  # fmt: skip
     assert any("tfevents" in path.name for path in run.iterdir())
     metrics = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]

@@ -86,6 +86,8 @@ def compare(a: Graph, b: Graph) -> Comparison:
         totals=(
             Total("params", of_a.counts.params, of_b.counts.params),
             Total("macs", of_a.counts.macs, of_b.counts.macs),
+            Total("params_without_aux", of_a.without_heads.params, of_b.without_heads.params),
+            Total("macs_without_aux", of_a.without_heads.macs, of_b.without_heads.macs),
             Total("depth", of_a.depth, of_b.depth),
             Total("receptive_field", of_a.receptive_field, of_b.receptive_field),
             Total("neurons", of_a.counts.neurons, of_b.counts.neurons),

@@ -100,11 +100,18 @@ def _others(found: Comparison) -> list[str]:
     return [printable(f"also only in {side}: {', '.join(texts)}") for side, texts in sides if texts]
 
 
-_NAMES = {"macs": "MACs", "receptive_field": "receptive field"}
+_NAMES = {
+    "macs": "MACs",
+    "params_without_aux": "params without aux",
+    "macs_without_aux": "MACs without aux",
+    "receptive_field": "receptive field",
+}
 
 
 def _totals(found: Comparison) -> _Table:
-    return ("", "total A", "total B", "B/A"), [_total(each) for each in found.totals]
+    heads = found.a.has_heads or found.b.has_heads
+    shown = [each for each in found.totals if heads or not each.name.endswith("_without_aux")]
+    return ("", "total A", "total B", "B/A"), [_total(each) for each in shown]
 
 
 def _total(total: Total) -> Sequence[str]:

@@ -29,19 +29,29 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", metavar="FILE", help="write to FILE instead of standard output"
     )
-    parser.add_argument(
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument(
         "--no-aux", action="store_true", help="leave out auxiliary heads, as at inference"
+    )
+    form.add_argument(
+        "--dense",
+        action="store_true",
+        help="write the net for whole images of any size: fc as convolutions, the scores averaged "
+        "over all places, without auxiliary heads",
     )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Compile and write."""
-    from archc.driver import compile_graph
+    from archc.driver import compile_dense, compile_graph
     from archc.errors.backends import CannotWrite
 
     graph = load(arguments)
-    program = compile_graph(graph, arguments.backend, heads=not arguments.no_aux)
+    if arguments.dense:
+        _, program = compile_dense(graph, arguments.backend)
+    else:
+        program = compile_graph(graph, arguments.backend, heads=not arguments.no_aux)
     if arguments.output is None:
         sys.stdout.write(program.text)
         return 0

@@ -11,7 +11,7 @@ from archc.cli.common import positive
 from archc.diagnostics import fail
 
 if TYPE_CHECKING:
-    from archc.backend import Engine
+    from archc.backend import Engine, Program
     from archc.evaluate import Value
     from archc.ir import Graph
     from archc.train import Job
@@ -50,22 +50,26 @@ def make_job(
 ) -> Job:
     """A job for a net; None is what the recipe says. Raises `DiagnosticError`."""
     from archc.backend import backend as find
-    from archc.driver import compile_graph
+    from archc.driver import compile_dense, compile_graph
     from archc.errors.backends import BackendBroken
     from archc.resolve import resolved
-    from archc.train import Job
+    from archc.train import DenseNet, Job
     from archc.trainable import trainable
 
     recipe = trainable(graph)
     program = compile_graph(graph, backend)
     framework = find(backend)
 
-    def make_engine() -> Engine:
+    def engine_of(made: Program, of: Graph) -> Engine:
         try:
-            return framework.engine(program, graph, recipe, device=device, seed=seed)
+            return framework.engine(made, of, recipe, device=device, seed=seed)
         except ImportError as error:
             fail(BackendBroken(name=backend, reason=str(error)))
 
+    dense: DenseNet | None = None
+    if recipe.dense is not None:
+        whole, for_whole = compile_dense(graph, backend)
+        dense = DenseNet(whole, lambda: engine_of(for_whole, whole))
     changed: dict[str, Value] = {
         name: value
         for name, value, said in (("batch", batch, recipe.batch), ("epochs", epochs, recipe.epochs))
@@ -76,7 +80,8 @@ def make_job(
         input=graph.input,
         classes=graph.shape[0],
         recipe=recipe,
-        make_engine=make_engine,
+        make_engine=lambda: engine_of(program, graph),
+        dense=dense,
         backend=backend,
         device=device,
         data=data,

@@ -60,8 +60,9 @@ class Loader:
         self.seed = seed
         self._fixed: list[Pixels] | None = None
         self._ready: NDArray[np.float32] | None = None
-        self.views = prod(10 for step in pipeline.steps if step.many)
+        self.views = prod(step.views for step in pipeline.steps)
         # Views share a batch, so that evaluating needs no more memory than training.
+        self._most = batch
         self.batch = max(1, batch // self.views)
         if split.in_memory:
             self._keep()
@@ -83,6 +84,10 @@ class Loader:
     def batches(self) -> int:
         """How many batches an epoch has, a smaller last one counted."""
         return -(-len(self.split) // self.batch)
+
+    def most(self, height: int, width: int) -> int:
+        """How many images of that size, which is the net's, a prediction may hold."""
+        return self._most
 
     def epoch(self, number: int) -> Generator[Batch]:
         """The batches of an epoch, shuffled. The last is smaller where the images do not

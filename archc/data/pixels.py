@@ -7,7 +7,7 @@ leaves its argument as it was. What cannot be done raises `DoesNotFitError`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,12 +151,33 @@ def random_area(
 
 def ten_crop(image: Pixels, size: int | tuple[int, int]) -> Pixels:
     """`(H, W, C)` to `(10, h, w, C)`; views that are there already become ten each."""
-    size = pair(size)
-    down, right = _room(image, size)
-    corners = [(0, 0), (0, right), (down, 0), (down, right), (down // 2, right // 2)]
-    five = np.stack([crop(image, top, left, size) for top, left in corners])
+    five = np.stack(_five(image, pair(size)))
     ten = np.concatenate([five, five[..., ::-1, :]])
     return ten.reshape(-1, *ten.shape[-3:])
+
+
+def multi_scale_crop(image: Pixels, size: int | tuple[int, int], scales: Sequence[int]) -> Pixels:
+    """`(H, W, C)` to `(36 len(scales), h, w, C)`, by scale, square and piece; then all mirrored."""
+    size = pair(size)
+    views: list[Pixels] = []
+    for scale in scales:
+        whole = resize(image, scale)
+        height, width = whole.shape[-3:-1]
+        side = min(height, width)
+        for part in range(3):
+            square = crop(
+                whole, (height - side) * part // 2, (width - side) * part // 2, (side, side)
+            )
+            views += [*_five(square, size), resize(square, size)]
+    stacked = np.stack(views)
+    return np.concatenate([stacked, stacked[..., ::-1, :]]).reshape(-1, *stacked.shape[-3:])
+
+
+def _five(image: Pixels, size: tuple[int, int]) -> list[Pixels]:
+    """The four corners and the centre."""
+    down, right = _room(image, size)
+    corners = [(0, 0), (0, right), (down, 0), (down, right), (down // 2, right // 2)]
+    return [crop(image, top, left, size) for top, left in corners]
 
 
 def subtract(image: Pixels, mean: NDArray[np.float64]) -> Pixels:
@@ -223,11 +244,17 @@ def _grey(image: Pixels) -> Pixels:
     return image @ np.asarray(LUMA, np.float32)[:, np.newaxis]
 
 
+def _views(images: Iterable[Pixels]) -> Generator[Pixels]:
+    """Every view `(H, W, C)` of every image."""
+    for image in images:
+        yield from image.reshape(-1, *image.shape[-3:])
+
+
 def mean_pixel(images: Iterable[Pixels]) -> NDArray[np.float64]:
-    """The mean image `(H, W, C)`; all must have one size."""
+    """The mean image `(H, W, C)`; all must have one size. Views count as images."""
     total: NDArray[np.float64] | None = None
     count = 0
-    for image in images:
+    for image in _views(images):
         if total is None:
             total = np.zeros(image.shape)
         if image.shape != total.shape:
@@ -248,8 +275,8 @@ def mean_channel(images: Iterable[Pixels]) -> NDArray[np.float64]:
     total: NDArray[np.float64] | float = 0.0
     count = 0
     for image in images:
-        total = total + image.sum(axis=(-3, -2), dtype=np.float64)
-        count += image.shape[-3] * image.shape[-2]
+        total = total + image.reshape(-1, image.shape[-1]).sum(axis=0, dtype=np.float64)
+        count += image.size // image.shape[-1]
     if not count:
         raise DoesNotFitError("there are no training images")
     return np.asarray(total / count)

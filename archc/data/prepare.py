@@ -11,12 +11,14 @@ from typing_extensions import override
 
 from archc.data.ahead import ahead
 from archc.data.dataset import Dataset, Split
+from archc.data.dense import Dense
 from archc.data.digits import load_digits
 from archc.data.folder import open_folder
 from archc.data.loader import Loader
 from archc.data.pipeline import Named, Pipeline, Statistics, learn
 from archc.data.pixels import Pixels
 from archc.data.transforms import Transform, Where, misplaced
+from archc.data.whole import Check, WholeImages
 from archc.diagnostics import Sink, fail
 from archc.errors.data import ChannelsUnsupported, ClassCountDiffers
 
@@ -30,7 +32,7 @@ class Prepared:
 
     dataset: Dataset
     train: Loader
-    held_out: Loader
+    held_out: Loader | WholeImages
     statistics: Statistics
     """What the transforms learned from the training set."""
 
@@ -42,6 +44,7 @@ def prepare(
     classes: int,
     augment: tuple[Transform, ...],
     evaluate: tuple[Transform, ...],
+    whole: tuple[Dense, Check] | None = None,
     batch: int,
     seed: int,
     statistics: Statistics | None = None,
@@ -50,8 +53,9 @@ def prepare(
 
     Checks run from the cheap to the dear: the recipe, the folder, one image of each split
     through all its steps; only then are the training images read for what the transforms
-    learn. `statistics` of an earlier run are used as they are. Raises `DiagnosticError`
-    (E07).
+    learn. `statistics` of an earlier run are used as they are. With `whole` the images held out
+    are evaluated whole: how, and what checks that the net takes a size. Raises
+    `DiagnosticError` (E07).
     """
     pipelines: dict[Where, tuple[Transform, ...]] = {"augment": augment, "evaluate": evaluate}
     sink = Sink()
@@ -67,18 +71,25 @@ def prepare(
     if len(dataset.classes) != classes:
         fail(ClassCountDiffers(data=source, has=len(dataset.classes), net=classes))
 
-    def loaders(known: Statistics, train: Split, held_out: Split) -> tuple[Loader, Loader]:
+    def loaders(
+        known: Statistics, train: Split, held_out: Split
+    ) -> tuple[Loader, Loader | WholeImages]:
         augmented = Pipeline("augment", augment, known, channels)
         evaluated = Pipeline("evaluate", evaluate, known, channels)
-        return (
-            Loader(train, augmented, shape, batch=batch, seed=seed),
-            Loader(held_out, evaluated, shape, batch=batch, seed=seed),
-        )
+        trained = Loader(train, augmented, shape, batch=batch, seed=seed)
+        if whole is None:
+            return trained, Loader(held_out, evaluated, shape, batch=batch, seed=seed)
+        dense, check = whole
+        return trained, WholeImages(held_out, evaluated, dense, shape, batch=batch, check=check)
 
     first = _First(dataset.train), _First(dataset.held_out)
     trial = statistics or learn(pipelines, first[0].named, channels)
-    for loader in loaders(trial, *first):
-        loader.sample(0, 0)
+    train, held_out = loaders(trial, *first)
+    train.sample(0, 0)
+    if isinstance(held_out, WholeImages):
+        held_out.sample(0)
+    else:
+        held_out.sample(0, 0)
     if statistics is None:
         statistics = learn(pipelines, partial(_images, dataset.train), channels)
     return Prepared(dataset, *loaders(statistics, dataset.train, dataset.held_out), statistics)

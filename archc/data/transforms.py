@@ -1,7 +1,7 @@
 """What a recipe's `augment { }` and `evaluate { }` are made of.
 
 An image is float32, `(H, W, C)`, its pixels 0..255 as the file holds them; after
-`ten_crop` it is `(views, H, W, C)`. Transforms act on the last three axes.
+`ten_crop` and `multi_scale_crop` it is `(views, H, W, C)`. Transforms act on the last three axes.
 
 This module knows what each transform means; the arithmetic on pixels is in
 `archc.data.pixels`, loaded on first use so that commands that only read a spec pay
@@ -37,6 +37,9 @@ Side = Annotated[int, Field(gt=0, le=MAX_SIDE)]
 Size = Side | tuple[Side, Side]
 """One side for a square, or (height, width)."""
 
+MAX_SCALES = 16
+"""How many scales one step may look at: each costs as much memory as the image."""
+
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
 
@@ -61,15 +64,17 @@ class Transform(Form, ABC):
     random: ClassVar[bool] = False
     """Draws: differs from epoch to epoch."""
 
-    many: ClassVar[bool] = False
-    """Gives several views of an image."""
-
     pointwise: ClassVar[bool] = False
     """Changes the values of pixels in a fixed way: what is learned later depends on it."""
 
     @abstractmethod
     def apply(self, image: "Pixels", given: "Given") -> "Pixels":
         """The image, transformed. Raises `DoesNotFitError`. Never writes into its argument."""
+
+    @property
+    def views(self) -> int:
+        """How many views of an image it gives; the net's answers to them are averaged."""
+        return 1
 
     def white(self, white: tuple[float, ...]) -> tuple[float, ...]:
         """How far black is from white after this, a channel."""
@@ -355,14 +360,43 @@ class TenCrop(Transform):
     """
 
     word = "ten_crop"
-    many = True
     size: Size
+
+    @property
+    @override
+    def views(self) -> int:
+        return 10
 
     @override
     def apply(self, image: "Pixels", given: "Given") -> "Pixels":
         from archc.data import pixels
 
         return pixels.ten_crop(image, self.size)
+
+
+class MultiScaleCrop(Transform):
+    """Crops of an image at several scales (GoogLeNet, section 7): 36 views a scale.
+
+    For each of `scales` the image is scaled to that shorter side, as `resize` does. Of it three
+    squares are taken, left, centre and right (top, centre and bottom of an upright image); of a
+    square the four corners, the centre, and the whole of it scaled to `size`; and the mirrors of
+    all. Of a square image the three squares are the same. For evaluation only.
+    """
+
+    word = "multi_scale_crop"
+    size: Size
+    scales: Annotated[tuple[Side, ...], Field(min_length=1, max_length=MAX_SCALES)]
+
+    @property
+    @override
+    def views(self) -> int:
+        return 36 * len(self.scales)
+
+    @override
+    def apply(self, image: "Pixels", given: "Given") -> "Pixels":
+        from archc.data import pixels
+
+        return pixels.multi_scale_crop(image, self.size, self.scales)
 
 
 class OneOfTenCrop(Transform):
@@ -400,6 +434,7 @@ TRANSFORMS: dict[str, type[Transform]] = {
         Scale,
         Normalize,
         TenCrop,
+        MultiScaleCrop,
     )
 }
 """Every transform, by the name that specs use."""
@@ -409,7 +444,7 @@ def misplaced(transform: Transform, where: Where) -> "Diagnostic | None":
     """What is wrong with a transform in `augment { }` or `evaluate { }`, if anything."""
     if where == "evaluate" and transform.random:
         return data_errors.RandomInEvaluate(transform=transform.word)
-    if where == "augment" and transform.many:
+    if where == "augment" and transform.views > 1:
         return data_errors.ViewsInAugment(transform=transform.word)
     return None
 

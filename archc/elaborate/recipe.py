@@ -10,6 +10,7 @@ from archc import syntax
 from archc.binding import bind
 from archc.data.transforms import Where, misplaced
 from archc.diagnostics import Diagnostic, DiagnosticError, Sink, did_you_mean
+from archc.errors import data as data_errors
 from archc.errors import names as name_errors
 from archc.errors import recipes as errors
 from archc.evaluate import Environment, PoisonedError, Value, evaluate, shown
@@ -21,6 +22,7 @@ from archc.recipe import (
     SCHEDULES,
     TRANSFORMS,
     ConstantValue,
+    Dense,
     Initialiser,
     InitRule,
     Recipe,
@@ -40,6 +42,8 @@ _EXAMPLES = {
     "epochs": "epochs 90",
 }
 CLAUSES = tuple(_EXAMPLES)
+_STEPS: Mapping[str, type[Form]] = {**TRANSFORMS, Dense.word: Dense}
+"""What may stand in `augment { }` and `evaluate { }`, by the name that specs use."""
 F = TypeVar("F", bound=Form)
 
 
@@ -49,6 +53,7 @@ class _Clauses:
 
     augment: tuple[Transform, ...] | None = None
     evaluate: tuple[Transform, ...] | None = None
+    dense: Dense | None = None
     init: tuple[InitRule, ...] | None = None
     optimizer: Sgd | None = None
     schedule: Schedule | None = None
@@ -139,6 +144,7 @@ class _RecipeElaborator:
             epochs=found.epochs,
             augment=found.augment or (),
             evaluate=found.evaluate or (),
+            dense=found.dense,
             init=found.init or (),
             optimizer=found.optimizer,
             assumed=tuple((assumption.what, assumption.source) for assumption in self.assumed),
@@ -150,9 +156,9 @@ class _RecipeElaborator:
             case syntax.Initialisation():
                 found.init = tuple(self._rule(rule) for rule in clause.rules)
             case syntax.Steps() if name == "augment":
-                found.augment = self._steps(clause, "augment")
+                found.augment, _ = self._steps(clause, "augment")
             case syntax.Steps() if name == "evaluate":
-                found.evaluate = self._steps(clause, "evaluate")
+                found.evaluate, found.dense = self._steps(clause, "evaluate")
             case syntax.Setting():
                 self._setting(name, clause, found)
             case _:
@@ -182,22 +188,34 @@ class _RecipeElaborator:
         fault = errors.WrongClause(name=name, rule=rule, example=_EXAMPLES[name], span=span)
         self.sink.add(fault)
 
-    def _steps(self, clause: syntax.Steps, where: Where) -> tuple[Transform, ...]:
+    def _steps(
+        self, clause: syntax.Steps, where: Where
+    ) -> tuple[tuple[Transform, ...], Dense | None]:
+        """The steps, and the `dense` that ends them."""
         steps: list[Transform] = []
+        dense: Dense | None = None
         for item in clause.items:
             plain = isinstance(item, syntax.Item) and item.label is None and item.body is None
             if not isinstance(item, syntax.Item) or not plain or item.name is None:
                 rule = "holds steps such as resize(256), without labels or braces"
                 self.sink.add(errors.WrongClause(name=where, rule=rule, span=item.span))
                 continue
-            form = self._bound(TRANSFORMS, "augmentation", item.name, item.args, item.span)
+            form = self._bound(_STEPS, "augmentation", item.name, item.args, item.span)
             if form is None:
                 continue
-            steps.append(form)
-            fault = misplaced(form, where)
-            if fault is not None:
-                self.sink.add(replace(fault, span=item.span))
-        return tuple(steps)
+            if dense is not None:
+                self.sink.add(errors.StepAfterDense(step=form.word, span=item.span))
+            if isinstance(form, Dense):
+                dense = form
+                if where == "augment":
+                    fault = data_errors.ViewsInAugment(transform=form.word, span=item.span)
+                    self.sink.add(fault)
+            elif isinstance(form, Transform):
+                steps.append(form)
+                wrong = misplaced(form, where)
+                if wrong is not None:
+                    self.sink.add(replace(wrong, span=item.span))
+        return tuple(steps), dense
 
     def _rule(self, rule: syntax.Rule) -> InitRule:
         weight: Initialiser | None = None

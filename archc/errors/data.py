@@ -260,3 +260,20 @@ class FolderUnreadable(Diagnostic):
 
     def message(self) -> str:
         return f"the folder '{self.path}' cannot be listed: {self.reason}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageDoesNotFit(Diagnostic):
+    """With `dense` the net is applied to images of any size, but not to one that a layer cannot
+    take: smaller than the net's input, or with branches that come out at different sizes."""
+
+    code: ClassVar[str] = "E0716"
+    image: str
+    size: str
+    reason: str
+
+    def message(self) -> str:
+        return f"the net cannot be applied to the image '{self.image}', {self.size}: {self.reason}"
+
+    def help(self) -> str:
+        return "scales in dense that are not smaller than the net's input"

@@ -139,3 +139,19 @@ class HeadDiffers(Diagnostic):
 
     def help(self) -> str:
         return "give both the same parameter: fc(classes) softmax"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepAfterDense(Diagnostic):
+    """`dense` applies the net to the whole image, so it is the last step of `evaluate`."""
+
+    code: ClassVar[str] = "E0509"
+    step: str
+
+    def message(self) -> str:
+        return f"'{self.step}' stands behind dense, which applies the net: it is the last step"
+
+    def help(self) -> str:
+        if self.step == "dense":
+            return "one dense with several scales, such as dense([256, 384])"
+        return f"{self.step} before dense"

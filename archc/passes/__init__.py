@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 from archc.ir import Graph
 from archc.passes.base import Pass
+from archc.passes.dense import Dense
 from archc.passes.merge_towers import MergeTowers
 from archc.passes.strip_heads import StripHeads
 from archc.passes.to_logits import ToLogits, ends_in_softmax
 from archc.passes.verify import verify
 
 __all__ = [
+    "Dense",
     "MergeTowers",
     "Pass",
     "StripHeads",

@@ -38,10 +38,13 @@ def train(job: Job) -> Result:
         classes=job.classes,
         augment=job.recipe.augment,
         evaluate=job.recipe.evaluate,
+        whole=(job.recipe.dense, job.dense.check) if job.recipe.dense and job.dense else None,
         batch=job.batch,
         seed=job.seed,
         statistics=start.statistics,
     )
+    # Made first: making an engine seeds the framework's chance, which training then draws from.
+    for_whole = job.dense.make_engine() if job.dense else None
     engine = job.make_engine()
     notes = begin(engine, start, job)
     console = Console()
@@ -51,7 +54,7 @@ def train(job: Job) -> Result:
         listening() as interrupt,
         display(console, quiet=job.quiet, epochs=job.epochs, images=images) as shown,
     ):
-        training = _Training(job, data, engine, run, interrupt, shown, start)
+        training = _Training(job, data, engine, for_whole, run, interrupt, shown, start)
         training.introduce(notes)
         result = training.go()
     say(console, last_line(result))
@@ -79,6 +82,7 @@ class _Training:
         job: Job,
         data: Prepared,
         engine: Engine,
+        for_whole: Engine | None,
         run: RunDirectory,
         interrupt: Interrupt,
         shown: Display,
@@ -87,6 +91,7 @@ class _Training:
         self.job = job
         self.data = data
         self.engine = engine
+        self.for_whole = for_whole
         self.run = run
         self.interrupt = interrupt
         self.shown = shown
@@ -200,8 +205,12 @@ class _Training:
         return EpochMetrics(epoch, lr, loss / seen, wrong / seen, score, speed)
 
     def _score(self, epoch: int) -> Score | None:
+        engine = self.engine
+        if self.job.dense and self.for_whole:
+            engine = self.for_whole
+            self.job.dense.load(engine, self.engine)
         evaluator = Evaluator(
-            engine=self.engine,
+            engine=engine,
             backend=self.job.backend,
             loader=self.data.held_out,
             classes=self.job.classes,

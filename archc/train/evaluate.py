@@ -10,6 +10,7 @@ import numpy as np
 
 from archc.backend import Engine
 from archc.data.loader import Batch, Loader
+from archc.data.whole import WholeBatch, WholeImages
 from archc.diagnostics import fail
 from archc.errors.training import ProbabilityNotFinite, WrongPrediction
 
@@ -40,12 +41,12 @@ class Score:
 @dataclass(frozen=True)
 class Evaluator:
     """Measures an engine. Of several views the softmax outputs are averaged
-    (AlexNet, section 4.1).
+    (AlexNet, section 4.1), and of a whole image, its mirror and its scales too (VGG, section 3.2).
     """
 
     engine: Engine
     backend: str
-    loader: Loader
+    loader: Loader | WholeImages
     classes: int
     epoch: int | None = None
     """After which the weights are; None where that is not known."""
@@ -54,7 +55,7 @@ class Evaluator:
     def score(self, stopped: Callable[[], bool]) -> Score | None:
         """The errors over the whole split, or None where `stopped` asked to leave.
 
-        Raises `DiagnosticError` (E0706, E0709, E0803, E0807).
+        Raises `DiagnosticError` (E0706, E0709, E0710, E0716, E0803, E0807).
         """
         wrong, wrong_top = 0, 0
         with closing(self.loader.in_order()) as batches:
@@ -68,19 +69,9 @@ class Evaluator:
                 wrong_top += int((~hits[:, :TOP].any(axis=1)).sum())
         return Score(wrong, wrong_top if self.classes > TOP else None, len(self.loader.split))
 
-    def _probabilities(self, batch: Batch) -> np.ndarray:
+    def _probabilities(self, batch: Batch | WholeBatch) -> np.ndarray:
         """`(N, classes)`, the mean over the views."""
-        images = batch.images
-        flat = images.reshape(-1, *images.shape[-3:])
-        probabilities = self.engine.predict(flat)
-        wanted = (len(flat), self.classes)
-        if probabilities.shape != wanted:
-            fail(
-                WrongPrediction(
-                    backend=self.backend, got=str(probabilities.shape), wanted=str(wanted)
-                )
-            )
-        mean = probabilities.reshape(len(images), -1, self.classes).mean(axis=1)
+        mean = self._of_whole(batch) if isinstance(batch, WholeBatch) else self._of_views(batch)
         finite = np.isfinite(mean).all(axis=1)
         if not finite.all():
             index = int(batch.indices[int(np.argmin(finite))])
@@ -90,3 +81,31 @@ class Evaluator:
                 )
             )
         return mean
+
+    def _of_views(self, batch: Batch) -> np.ndarray:
+        flat = batch.images.reshape(-1, *batch.images.shape[-3:])
+        found = self._predicted(flat)
+        return found.reshape(len(batch.images), -1, self.classes).mean(axis=1)
+
+    def _of_whole(self, batch: WholeBatch) -> np.ndarray:
+        total = np.zeros((len(batch.labels), self.classes))
+        views = 0
+        for rows, images in batch.groups:
+            flat = images.reshape(-1, *images.shape[-3:])
+            for shown in (flat, np.ascontiguousarray(flat[..., ::-1])):
+                found = self._predicted(shown).reshape(len(rows), -1, self.classes)
+                # An image may be in a group more than once: two scales can give one size.
+                np.add.at(total, rows, found.sum(axis=1, dtype=np.float64))
+            views += 2 * len(flat)
+        # Every image has as many views as every other.
+        return total * (len(batch.labels) / views)
+
+    def _predicted(self, images: np.ndarray) -> np.ndarray:
+        """`(N, classes)`; no more images at once than a batch of training holds."""
+        most = self.loader.most(*images.shape[-2:])
+        pieces = [images[i : i + most] for i in range(0, len(images), most)]
+        found = np.concatenate([self.engine.predict(piece) for piece in pieces])
+        wanted = (len(images), self.classes)
+        if found.shape != wanted:
+            fail(WrongPrediction(backend=self.backend, got=str(found.shape), wanted=str(wanted)))
+        return found

@@ -11,6 +11,7 @@ from archc.backend import Engine
 from archc.diagnostics import Sink
 from archc.errors.training import BadSetting, NoOptimizer
 from archc.recipe import Recipe
+from archc.train.dense import DenseNet
 
 MAX_SEED = 2**32 - 1
 
@@ -46,6 +47,8 @@ class Job:
     """The file whose weights the run starts from; None: as the recipe's `init` says."""
     resume: bool = False
     """Go on with the run in `run_dir`, from its newest checkpoint that is whole."""
+    dense: DenseNet | None = None
+    """The net for whole images, where the recipe has `dense`."""
     quiet: bool = False
     """Print the last line only."""
     command: tuple[str, ...] = ()
@@ -53,6 +56,8 @@ class Job:
 
     def check(self) -> None:
         """Raises `DiagnosticError` (E0801, E0806) with everything that cannot be trained by."""
+        if (self.recipe.dense is None) != (self.dense is None):
+            raise ValueError("a job has the net for whole images where its recipe has dense")
         sink = Sink()
         if self.recipe.optimizer is None:
             sink.add(NoOptimizer(net=self.name))

@@ -32,12 +32,17 @@ def measure(job: Job, weights: Path, statistics: Statistics | None = None) -> Sc
         classes=job.classes,
         augment=job.recipe.augment,
         evaluate=job.recipe.evaluate,
+        whole=(job.recipe.dense, job.dense.check) if job.recipe.dense and job.dense else None,
         batch=job.batch,
         seed=job.seed,
         statistics=statistics,
     )
     engine = job.make_engine()
     engine.load_weights(arrays)
+    if job.dense:
+        for_whole = job.dense.make_engine()
+        job.dense.load(for_whole, engine)
+        engine = for_whole
     dataset = data.dataset
     console = Console()
     if not job.quiet:

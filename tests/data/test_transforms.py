@@ -14,6 +14,7 @@ from archc.data.transforms import (
     Flip,
     Given,
     JitterResize,
+    MultiScaleCrop,
     Normalize,
     OneOfTenCrop,
     PcaColor,
@@ -233,6 +234,7 @@ EXAMPLES: dict[str, Transform] = {
     "scale": Scale(factor=0.5),
     "normalize": Normalize(mean=1, std=2),
     "ten_crop": TenCrop(size=3),
+    "multi_scale_crop": MultiScaleCrop(size=3, scales=(4, 5)),
 }
 
 
@@ -263,9 +265,12 @@ RANDOM = {
 }
 
 
+VIEWS = {"ten_crop", "multi_scale_crop"}
+
+
 def test_random_steps_are_refused_in_evaluate_and_views_in_augment() -> None:
     for word, example in EXAMPLES.items():
         fault = misplaced(example, "evaluate")
         assert (fault is not None and fault.code == "E0711") == (word in RANDOM)
         fault = misplaced(example, "augment")
-        assert (fault is not None and fault.code == "E0712") == (word == "ten_crop")
+        assert (fault is not None and fault.code == "E0712") == (word in VIEWS)

@@ -38,6 +38,7 @@ ELSEWHERE = {
     "E0713": "tests/data/test_batches.py::test_what_does_not_fit_is_found_before_training",
     "E0714": "tests/data/test_datasets.py::test_without_scikit_learn_there_are_no_digits",
     "E0715": "tests/data/test_datasets.py::test_a_folder_that_may_not_be_listed",
+    "E0716": "tests/torch/test_dense.py::test_images_that_the_net_cannot_take",
     "E0801": "tests/train/test_driver.py::test_faults_are_found_before_the_folder_is_made",
     "E0802": "tests/train/test_driver.py::test_divergence_names_the_step_and_keeps_the_best",
     "E0803": "tests/train/test_driver.py::test_predictions_are_checked",

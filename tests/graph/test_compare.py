@@ -114,7 +114,7 @@ def test_a_ratio_may_be_none() -> None:
 def test_json_keys() -> None:
     found = as_json(compare(zoo("vgg_a"), zoo("vgg_b")))
     assert list(found) == "a b ratio rows others".split()
-    totals = "params macs depth receptive_field neurons".split()
+    totals = "params macs params_without_aux macs_without_aux depth receptive_field neurons".split()
     text = json.loads(json.dumps(found))
     assert list(text["a"]) == list(text["b"]) == ["net", *totals]
     assert list(text["ratio"]) == totals

@@ -22,7 +22,8 @@ from safetensors.numpy import load_file, save_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from archc.backend import Step
-from archc.data.transforms import Flip, Resize, TenCrop
+from archc.data.dense import Dense
+from archc.data.transforms import Flip, MultiScaleCrop, Resize, SubtractMean, TenCrop
 from archc.diagnostics import DiagnosticError
 from archc.recipe import Plateau, Recipe, Sgd, StepDecay
 from archc.train import Job, Result, default_run_dir, train
@@ -223,6 +224,29 @@ def test_ten_views_are_averaged_after_softmax(job: Make) -> None:
     recipe = dataclasses.replace(job().recipe, evaluate=(Resize(size=10), TenCrop(size=8)))
     result = train(job(recipe=recipe, engine=Views((1, 8, 8), 10), epochs=1))
     assert result.wrong == 0
+
+
+def test_a_recipe_with_dense_comes_with_its_net(job: Make) -> None:
+    recipe = dataclasses.replace(job().recipe, dense=Dense(scales=8))
+    with pytest.raises(ValueError, match="whole images"):
+        train(job(recipe=recipe))
+
+
+def test_no_more_views_are_predicted_at_once_than_a_batch_holds(job: Make) -> None:
+    class Counting(SoftmaxRegression):
+        most = 0
+
+        def predict(self, images: np.ndarray) -> np.ndarray:
+            self.most = max(self.most, len(images))
+            return super().predict(images)
+
+    engine = Counting((1, 8, 8), 10)
+    steps = (MultiScaleCrop(size=8, scales=(9, 10)), SubtractMean(per="channel"))
+    recipe = dataclasses.replace(job().recipe, evaluate=steps)
+    result = train(job(recipe=recipe, engine=engine, epochs=1, batch=50))
+    assert engine.most == 50
+    assert result.wrong is not None
+    assert result.wrong < 180
 
 
 def test_top_5_counts_the_five_best(job: Make) -> None:

@@ -44,7 +44,7 @@ def test_every_form_is_registered_under_its_own_word() -> None:
     assert set(TRANSFORMS) == {
         "resize", "center_crop", "random_crop", "flip", "shift", "subtract_mean", "pca_color",
         "scale", "normalize", "ten_crop", "jitter_resize", "random_area_crop", "one_of_ten_crop",
-        "photometric",
+        "photometric", "multi_scale_crop",
     }  # fmt: skip
     for registry in (OPTIMIZERS, SCHEDULES, INITIALISERS, TRANSFORMS):
         for word, form in registry.items():

@@ -1,6 +1,6 @@
 """VGG-A-LRN (Simonyan & Zisserman 2014, Table 1, column A-LRN)
 
-Compiled by archc 0.1.0 from vgg_a_lrn.arch (sha256 5ad247e5e991a25a).
+Compiled by archc 0.1.0 from vgg_a_lrn.arch (sha256 f7a33cca24069f3e).
 132,863,336 parameters;
 7.609 G multiply-adds at 3x224x224.
 """

@@ -1,0 +1,126 @@
+"""Images held out, each whole and at several scales, for a net that takes any size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from functools import partial
+from math import prod
+from threading import Event
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archc.data.ahead import WORKERS, AbandonedError, ahead
+from archc.data.dataset import Split
+from archc.data.dense import Dense
+from archc.data.faults import DoesNotFitError
+from archc.data.pipeline import Pipeline
+from archc.data.pixels import Pixels, resize
+from archc.diagnostics import fail
+from archc.errors.data import TransformDoesNotFit
+
+PIECE_BYTES = 2**27
+"""How much memory the images of a batch may take, more than one of them."""
+
+Check = Callable[[tuple[int, int, int], str], None]
+"""Given (C, H, W) and an image's name: raises `DiagnosticError` where the net cannot take it."""
+
+
+class Group(NamedTuple):
+    """Images of one size: `images` is `(n, views, C, H, W)` float32, `rows` `(n,)` says which
+    of the batch they show.
+    """
+
+    rows: NDArray[np.intp]
+    images: NDArray[np.float32]
+
+
+class WholeBatch(NamedTuple):
+    """Some images at every scale. `labels` is `(N,)` int64, `indices` their numbers in the
+    split.
+    """
+
+    groups: tuple[Group, ...]
+    labels: NDArray[np.int64]
+    indices: NDArray[np.intp]
+
+
+class WholeImages:
+    """Every image of a split once, in order, through one pipeline and at every scale.
+
+    `batch` images of the net's input `shape` (C, H, W) are what a prediction may hold.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        pipeline: Pipeline,
+        dense: Dense,
+        shape: tuple[int, int, int],
+        *,
+        batch: int,
+        check: Check,
+    ) -> None:
+        self.split = split
+        self._pipeline = pipeline
+        self._dense = dense
+        self._pixels = batch * prod(shape[1:])
+        self._check = check
+        # Twice the square: most pictures are not longer than that.
+        views = prod(step.views for step in pipeline.steps)
+        self._bytes = 4 * shape[0] * views * sum(2 * side * side for side in dense.sides)
+        self.batch = max(1, min(batch, PIECE_BYTES // self._bytes))
+
+    def most(self, height: int, width: int) -> int:
+        """How many images of that size a prediction may hold: one at least."""
+        return max(1, self._pixels // (height * width))
+
+    def in_order(self) -> Generator[WholeBatch]:
+        """Every image once, in the order of the split.
+
+        Raises `DiagnosticError` at the batch with an image that cannot be read (E0706), that a
+        step cannot take (E0710), or that the net cannot take (E0716).
+        """
+        order = np.arange(len(self.split))
+        pieces = [order[i : i + self.batch] for i in range(0, len(order), self.batch)]
+        work = (partial(self._gather, piece) for piece in pieces)
+        depth = max(1, min(WORKERS + 1, 4 * PIECE_BYTES // (self.batch * self._bytes)))
+        yield from ahead(work, depth=depth)
+
+    def _gather(self, indices: NDArray[np.intp], stop: Event) -> WholeBatch:
+        by_size: dict[tuple[int, ...], list[tuple[int, NDArray[np.float32]]]] = {}
+        for row, index in enumerate(indices):
+            if stop.is_set():
+                raise AbandonedError
+            for image in self.sample(int(index)):
+                by_size.setdefault(image.shape, []).append((row, image))
+        groups = tuple(
+            Group(np.array([row for row, _ in found]), np.stack([image for _, image in found]))
+            for found in by_size.values()
+        )
+        return WholeBatch(groups, self.split.labels[indices], indices)
+
+    def sample(self, index: int) -> list[NDArray[np.float32]]:
+        """One image at every scale, each `(views, C, H, W)`. Raises as `in_order` does."""
+        name = self.split.name(index)
+        image = self._pipeline.fixed(self.split.image(index), name)
+        found: list[NDArray[np.float32]] = []
+        for side in self._dense.sides:
+            scaled = self._scaled(image, side, name)
+            views = scaled.reshape(-1, *scaled.shape[-3:]).transpose(0, 3, 1, 2)
+            self._check((views.shape[1], views.shape[2], views.shape[3]), name)
+            found.append(np.ascontiguousarray(views))
+        return found
+
+    def _scaled(self, image: Pixels, side: int, name: str) -> Pixels:
+        try:
+            return resize(image, side)
+        except DoesNotFitError as reason:
+            fault = TransformDoesNotFit(
+                where=self._pipeline.where,
+                transform=str(self._dense),
+                image=name,
+                reason=str(reason),
+            )
+            fail(fault)
