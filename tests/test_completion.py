@@ -68,7 +68,7 @@ VGGS = {name for name in names() if name.startswith("vgg")}
         ("check lenet vgg_m", {"vgg_mine.arch"}),
         ("train zf", {"zfnet"}),
         ("compile --back", {"--backend"}),
-        ("compile --backend ", {"torch"}),
+        ("compile --backend ", {"jax", "torch"}),
         ("compile lenet -o vgg_n", {"vgg_notes.txt"}),
         ("train lenet --data vgg", {"vgg_folder"}),
         ("ops max", {"maxpool"}),

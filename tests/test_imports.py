@@ -7,9 +7,11 @@ import pkgutil
 import subprocess
 import sys
 
+import pytest
+
 import archc
 
-FRAMEWORKS = "torch jax flax"
+FRAMEWORKS = "torch jax flax optax"
 
 
 def modules_after(code: str) -> set[str]:
@@ -46,11 +48,12 @@ def test_a_net_loads_no_framework_before_it_becomes_a_module() -> None:
     assert loaded.isdisjoint([*FRAMEWORKS.split(), "numpy"])
 
 
-def test_emitting_loads_no_framework() -> None:
+@pytest.mark.parametrize("name", ["torch", "jax"])
+def test_emitting_loads_no_framework(name: str) -> None:
     loaded = loaded_after(
-        "from archc.driver import compile_graph, load\ncompile_graph(load('alexnet'), 'torch')"
+        f"from archc.driver import compile_graph, load\ncompile_graph(load('alexnet'), '{name}')"
     )
-    assert "archc_torch" in loaded
+    assert f"archc_{name}" in loaded
     assert loaded.isdisjoint(FRAMEWORKS.split())
 
 

@@ -57,9 +57,10 @@ def _completions() -> dict[str, _Completion]:
 
     spec = _spec(names())
     return {
-        **dict.fromkeys(("SPEC", "A", "B"), spec),
+        **dict.fromkeys(("SPEC", "SPEC|RUN", "A", "B"), spec),
         "FILE": shtab.FILE,
         "DIR": shtab.DIRECTORY,
+        "RUN": shtab.DIRECTORY,
         "digits|FOLDER": shtab.DIRECTORY,
         "CODE": _words("codes", entries()),
         "name": _words("ops", OPS),

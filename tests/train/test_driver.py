@@ -452,7 +452,7 @@ def test_the_driver_loads_no_framework(tmp_path: Path) -> None:
         "import archc.train\n"
         "from archc.train.events import Events\n"
         "Events(pathlib.Path(sys.argv[1])).close()\n"
-        "print(sorted({'torch', 'jax', 'tensorflow'} & set(sys.modules)))"
+        "print(sorted({'torch', 'jax', 'flax', 'tensorflow'} & set(sys.modules)))"
     )
     command = [sys.executable, "-c", code, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
