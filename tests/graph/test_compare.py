@@ -69,7 +69,7 @@ def test_weight_layers_meet_where_pools_moved(name: str) -> None:
 
 
 def test_a_row_tells_multiply_adds_and_receptive_field() -> None:
-    """Of VGG's conv7, by hand: 56*56*256*256 with 1x1, nine times that and 8 pixels more with 3x3."""
+    """Of VGG's conv7, by hand: 56*56*256*256 with 1x1; nine times that, 8 pixels more, with 3x3."""
     text = as_text(compare(zoo("vgg_c"), zoo("vgg_d")))
     row = next(line for line in text.splitlines() if line.startswith("~"))
     a, b = (side.split() for side in row.split("conv7:")[1:])
