@@ -221,15 +221,24 @@ class Steps(NamedTuple):
     """`augment { resize(256) flip }`."""
 
     name: Ident
-    items: tuple[Step, ...]
+    items: tuple[Step | AssumedStep, ...]
+    span: Span
+
+
+class AssumedStep(NamedTuple):
+    """`flip assumed "the solver"`."""
+
+    step: Step
+    source: String
     span: Span
 
 
 class Fill(NamedTuple):
-    """`normal(0, 0.01)` (what = None: the weights), `bias 0`."""
+    """`normal(0, 0.01)` (what = None: the weights), `bias 0`, `glorot assumed "Caffe"`."""
 
     what: Ident | None
     value: Number | Call
+    assumed: String | None
     span: Span
 
 

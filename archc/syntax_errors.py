@@ -195,6 +195,8 @@ def _hint_of_item(kind: str, text: str, accepts: set[str], before: str, after: s
             return "labels are of letters, digits and _"
         case _ if kind == "STRING":
             return "a text in quotes stands first in its net or block"
+        case _ if kind == "DIMS" and re.search(r"\binput\s*$", before):
+            return f"its size stands in parentheses: input({text})"
         case _ if kind == "NUMBER" and re.search(r"\w\s*$", before):
             return "arguments stand in parentheses, conv(3, 1, 64); shorthand is one word, conv3-64"
         case _ if kind == "NUMBER":

@@ -187,6 +187,10 @@ class TreeBuilder:
         name, *items = children
         return syntax.Steps(name, tuple(items), span)
 
+    def assumed_step(self, children: Children, span: Span) -> syntax.AssumedStep:
+        step, source = children
+        return syntax.AssumedStep(step, source, span)
+
     def initialisation(self, children: Children, span: Span) -> syntax.Initialisation:
         return syntax.Initialisation(tuple(children), span)
 
@@ -200,21 +204,25 @@ class TreeBuilder:
 
     def fill_weight(self, children: Children, span: Span) -> syntax.Fill:
         name, args = children
-        return syntax.Fill(None, self._call(name, args or (), span), span)
+        return syntax.Fill(None, self._call(name, args or (), span), None, span)
 
     def fill_number(self, children: Children, span: Span) -> syntax.Fill:
         what, number = children
-        return syntax.Fill(what, self._number(number), span)
+        return syntax.Fill(what, self._number(number), None, span)
 
     def fill_negative(self, children: Children, span: Span) -> syntax.Fill:
         what, _, word = children
         number = self._number(word)
-        return syntax.Fill(what, number._replace(value=-number.value), span)
+        return syntax.Fill(what, number._replace(value=-number.value), None, span)
 
     def fill_form(self, children: Children, span: Span) -> syntax.Fill:
         what, name, args = children
         whole = name.span.to(span)
-        return syntax.Fill(what, self._call(name, args or (), whole), span)
+        return syntax.Fill(what, self._call(name, args or (), whole), None, span)
+
+    def assumed_fill(self, children: Children, span: Span) -> syntax.Fill:
+        fill, source = children
+        return fill._replace(assumed=source)
 
     # expressions
 

@@ -82,7 +82,7 @@ def compare(a: Graph, b: Graph) -> Comparison:
     return Comparison(
         a=of_a,
         b=of_b,
-        rows=tuple(_aligned(rows_a, rows_b, (_whole, _text, _word))),
+        rows=tuple(_aligned(rows_a, rows_b, (_whole, _text, _weights, _word))),
         totals=(
             Total("params", of_a.counts.params, of_b.counts.params),
             Total("macs", of_a.counts.macs, of_b.counts.macs),
@@ -145,6 +145,11 @@ def _whole(layer: Compared) -> object:
 
 def _text(layer: Compared) -> object:
     return layer.text
+
+
+def _weights(layer: Compared) -> object:
+    """The op of a weight layer. A pool or norm, which nets move about, is like no other here."""
+    return layer.layer.op if layer.layer.params else id(layer)
 
 
 def _word(layer: Compared) -> object:

@@ -12,6 +12,7 @@ from archc.diagnostics import printable
 
 if TYPE_CHECKING:
     from archc.analysis.compare import Compared, Comparison, Total
+    from archc.ops.base import Pair
 
 _EPILOG = """\
 A row is marked ~ where the layer changed, - where only A has it, + where only B has it, and not
@@ -53,7 +54,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 _Table = tuple[Sequence[str], list[Sequence[str]]]
 
-_FIGURES = ("output A", "params A", "output B", "params B", "total A", "total B", "B/A")
+_OF_A_LAYER = ("output", "params", "MACs", "field")
+_FIGURES = (
+    *(f"{figure} {side}" for side in "AB" for figure in _OF_A_LAYER),
+    *("total A", "total B", "B/A"),
+)
 
 
 def as_text(found: Comparison) -> str:
@@ -80,19 +85,27 @@ def _titles(found: Comparison) -> list[str]:
 
 
 def _rows(found: Comparison) -> _Table:
-    head = ("", "A", "output A", "params A", "B", "output B", "params B")
-    return head, [(row.mark, *_cells(row.a), *_cells(row.b)) for row in found.rows]
+    of_a, of_b = ([side, *(f"{figure} {side}" for figure in _OF_A_LAYER)] for side in "AB")
+    return ("", *of_a, *of_b), [(row.mark, *_cells(row.a), *_cells(row.b)) for row in found.rows]
 
 
-def _cells(compared: Compared | None) -> tuple[str, str, str]:
+def _cells(compared: Compared | None) -> tuple[str, ...]:
     from archc.analysis.table import number
     from archc.ops.base import written
 
     if compared is None:
-        return "", "", ""
+        return ("",) * (1 + len(_OF_A_LAYER))
     layer = compared.layer
     name = printable(f"{layer.name}: {compared.text}")
-    return name, written(layer.output), number(layer.params)
+    figures = (written(layer.output), number(layer.params), number(layer.macs))
+    return name, *figures, _field(layer.receptive_field)
+
+
+def _field(field: Pair) -> str:
+    """A receptive field: one number where it is square."""
+    from archc.ops.base import written
+
+    return written(field[:1] if field[0] == field[1] else field)
 
 
 def _others(found: Comparison) -> list[str]:
@@ -115,12 +128,8 @@ def _totals(found: Comparison) -> _Table:
 
 
 def _total(total: Total) -> Sequence[str]:
-    from archc.ops.base import written
-
     figures = [
-        f"{figure:,}"
-        if isinstance(figure, int)
-        else written(figure[:1] if figure[0] == figure[1] else figure)
+        f"{figure:,}" if isinstance(figure, int) else _field(figure)
         for figure in (total.a, total.b)
     ]
     ratio = "-" if total.ratio is None else f"{total.ratio:,.3f}"

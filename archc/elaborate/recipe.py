@@ -194,7 +194,10 @@ class _RecipeElaborator:
         """The steps, and the `dense` that ends them."""
         steps: list[Transform] = []
         dense: Dense | None = None
-        for item in clause.items:
+        for step in clause.items:
+            item = step.step if isinstance(step, syntax.AssumedStep) else step
+            if isinstance(step, syntax.AssumedStep):
+                self._assume(" ".join(item.span.text.split()), step.source)
             plain = isinstance(item, syntax.Item) and item.label is None and item.body is None
             if not isinstance(item, syntax.Item) or not plain or item.name is None:
                 rule = "holds steps such as resize(256), without labels or braces"
@@ -233,6 +236,7 @@ class _RecipeElaborator:
                 wrong = f"sets the {what} twice in one rule"
                 self.sink.add(errors.WrongClause(name="init", rule=wrong, span=fill.span))
                 continue
+            self._assume(" ".join(fill.span.text.split()), fill.assumed)
             if isinstance(fill.value, syntax.Number):
                 form: Initialiser | None = ConstantValue(value=fill.value.value)
             else:

@@ -33,13 +33,15 @@ class UnknownForm(Diagnostic):
             near = did_you_mean(self.name.rstrip("-0123456789"), self.known)
             short = "shorthand is conv3-64, conv1x7-32, FC-4096"
             return short if near in ("", "did you mean 'conv'?") else near
-        elsewhere = _ELSEWHERE.get(self.name.lower())
+        elsewhere = _ELSEWHERE.get(self.name.lower().replace("_", ""))
         if elsewhere is not None and elsewhere[0] in self.known:
             return elsewhere[1]
         return did_you_mean(self.name, self.known) or f"known: {some(sorted(self.known))}"
 
 
 _FC = ("fc", "it is called fc here: fc(4096)")
+_BN = ("bn", "it is called bn here")
+_SKIP = ("add", "a residual block is add { | conv(3, 1, 64, pad=same) | skip }")
 _REPEAT = ("conv", "what is done several times: repeat(3) as i { ... }")
 _ELSE_IF = ("conv", "it is spelled else if")
 _FLATTEN = ("fc", "leave it out: fc flattens what reaches it")
@@ -50,6 +52,12 @@ _ELSEWHERE = {
     "view": _FLATTEN,
     "adaptiveavgpool2d": ("global_avgpool", "it is called global_avgpool here"),
     "localresponsenorm": ("lrn", "it is called lrn here: lrn(5)"),
+    "batchnorm": _BN,
+    "batchnorm2d": _BN,
+    "batchnormalization": _BN,
+    "swish": ("silu", "it is called silu here"),
+    "residual": _SKIP,
+    "shortcut": _SKIP,
     "gaussian": ("normal", "it is called normal here: normal(0, 0.01)"),
     "for": _REPEAT,
     "while": _REPEAT,

@@ -157,7 +157,8 @@ class Said:
                 if name.text not in _FORMS or isinstance(value, syntax.Call):
                     yield from _numbers(value, values)
             case syntax.Steps(items=items):
-                for item in items:
+                for step in items:
+                    item = step.step if isinstance(step, syntax.AssumedStep) else step
                     if isinstance(item, syntax.Item):
                         for arg in item.args:
                             yield from _numbers(arg.value, values)

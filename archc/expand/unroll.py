@@ -16,6 +16,8 @@ from archc.elaborate.structures import word_of
 from archc.expand.tree import Aux, Chain, From, Group, Layer, Note, Part, Towers
 from archc.expand.values import arguments, literal
 from archc.ir import Graph, Node, Scope
+from archc.ops import find
+from archc.ops.base import Op
 from archc.ops.merge import Skip, Tile
 from archc.source import Span
 
@@ -178,9 +180,7 @@ class Unrolled:
                 node=index,
                 word=word,
                 op=node.op,
-                arguments=arguments(
-                    node.op, self._sources(item, tuple(type(node.op).model_fields))
-                ),
+                arguments=arguments(node.op, self._sources_of_op(item, type(node.op))),
                 branches=branches,
                 tiles=tiles,
             )
@@ -203,13 +203,28 @@ class Unrolled:
 
     # What is assumed ---------------------------------------------------------------------
 
-    def _sources(self, item: syntax.Item, fields: Sequence[str]) -> Mapping[str, str]:
-        """What the arguments of an op are assumed from, each said once as the graph has it."""
+    def _sources_of_op(self, item: syntax.Item, op: type[Op]) -> Mapping[str, str]:
+        """What the arguments of an op are assumed from, those that `defaults` say among them."""
+        fields = tuple(op.model_fields)
+        own = shorthand.spelled_out(item)
+        said = {arg.name.text if arg.name else fields[i] for i, arg in enumerate(own.args)}
+        found = self._sources(item, fields)
+        for declaration in self.graph.net.defaults:
+            for step in declaration.items:
+                if isinstance(step, syntax.Item) and step.name and find(step.name.text) is op:
+                    found |= self._sources(step, fields, but=said)
+        return found
+
+    def _sources(
+        self, item: syntax.Item, fields: Sequence[str], but: Set[str] = frozenset()
+    ) -> dict[str, str]:
+        """What arguments are assumed from, each said once as the graph has it."""
         found: dict[str, str] = {}
         for position, arg in enumerate(shorthand.spelled_out(item).args):
-            if arg.assumed is not None and arg.span not in self._assumed:
+            name = arg.name.text if arg.name else fields[position]
+            if arg.assumed is not None and name not in but and arg.span not in self._assumed:
                 self._assumed.add(arg.span)
-                found[arg.name.text if arg.name else fields[position]] = arg.assumed.value
+                found[name] = arg.assumed.value
         return found
 
     def _note(self, item: syntax.Item) -> None:

@@ -105,7 +105,10 @@ def first_column(section: str) -> list[str]:
 
 def test_files_of_a_run(run: Path) -> None:
     section = TRAINING.partition("## What a run keeps")[2].partition("A line of")[0]
-    found = {re.sub(r"tfevents\..*", "tfevents.*", path.name) for path in run.iterdir()}
+    found = {
+        re.sub(r"tfevents\..*", "tfevents.*", path.name) + "/" * path.is_dir()
+        for path in run.iterdir()
+    }
     assert found == set(first_column(section))
 
 

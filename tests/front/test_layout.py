@@ -121,6 +121,9 @@ EXAMPLES = {
     'recipe{optimizer sgd(lr=0.1 assumed"x") augment{crop(pad=1)}}': (
         'recipe { optimizer sgd(lr = 0.1 assumed "x") augment { crop(pad=1) } }'
     ),
+    'recipe{augment{flip assumed"x"} init{fc:he assumed"x",bias 0}}': (
+        'recipe { augment { flip assumed "x" } init { fc: he assumed "x", bias 0 } }'
+    ),
     "recipe { batch(2)*3 }": "recipe { batch (2) * 3 }",
     "relu#here": "relu  # here",
     "##  here  \nrelu # there": "##  here\n  relu  # there",

@@ -30,7 +30,7 @@ broken = st.builds(
         "  repeat(2) as i { b(i + 1, relu) }\n  if in == 3 { skip } else if c > 2 { conv1-8 }\n"
         "  after conv, fc but last { relu }\n  defaults { fc(bias=true) }\n"
         "  towers(2) { fc(8) relu }\n  fc(c) softmax\n  expect a.output == 6x8x8\n  recipe {\n"
-        "    augment { flip }  init { conv, fc: normal(0, 0.01), bias 0; a: bias 1 }\n"
+        '    augment { flip assumed "x" }  init { conv, fc: he assumed "x", bias 0; a: bias 1 }\n'
         '    optimizer sgd(lr = 0.1 assumed "x")  batch 8  epochs 3\n  }\n}\n'
         "block b(n, f = tanh) { fc(n) f }\n"
     ),

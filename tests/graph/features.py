@@ -55,10 +55,13 @@ FEATURES = {
       expect c.output == 16x8x8
       expect b2.relu1.output == 12x8x8
       recipe {
-        init { conv: he, bias 0; fc: normal(0, 0.01 * p); c, b1: bias 1; b2: zeros }
+        init {
+          conv: he assumed "me", bias 0; fc: normal(0, 0.01 * p) assumed "you";
+          c, b1: bias 1; b2: zeros
+        }
         optimizer sgd(lr = 0.1 / p assumed "us", momentum = 0.5)
         schedule step(p, factor = 0.5) assumed "them"
-        augment { resize(36) random_crop(input, pad=p - 2) flip scale(1/255) }
+        augment { resize(36) random_crop(input, pad=p - 2) assumed "all" flip scale(1/255) }
         batch 2 * p assumed "it"
         epochs p
       }

@@ -61,6 +61,22 @@ def test_zfnet_against_alexnet() -> None:
     assert same == "lrn1 conv3 conv4 conv5 fc6 fc7 fc8".split()
 
 
+@pytest.mark.parametrize("name", ["alexnet", "alexnet_1tower"])
+def test_weight_layers_meet_where_pools_moved(name: str) -> None:
+    found = compare(zoo(name), zoo("zfnet"))
+    pairs = [(row.a.layer.name, row.b.layer.name) for row in found.rows if row.a and row.b]
+    assert {(f"conv{i}", f"conv{i}") for i in range(1, 6)} < set(pairs)
+
+
+def test_a_row_tells_multiply_adds_and_receptive_field() -> None:
+    """Of VGG's conv7, by hand: 56*56*256*256 with 1x1; nine times that, 8 pixels more, with 3x3."""
+    text = as_text(compare(zoo("vgg_c"), zoo("vgg_d")))
+    row = next(line for line in text.splitlines() if line.startswith("~"))
+    a, b = (side.split() for side in row.split("conv7:")[1:])
+    assert a[-4:] == ["256x56x56", "65,792", "205,520,896", "32"]
+    assert b[-4:] == ["256x56x56", "590,080", "1,849,688,064", "40"]
+
+
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 def test_a_net_is_itself(path: Path) -> None:
     graph = spec(path)

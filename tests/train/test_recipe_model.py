@@ -26,6 +26,7 @@ from archc.recipe import (
     Uniform,
     Zeros,
 )
+from tests.nets import net
 
 
 def test_importing_the_recipe_loads_no_numerical_library() -> None:
@@ -144,6 +145,25 @@ def test_later_rules_win_and_leave_what_they_do_not_say() -> None:
     assert recipe.init_of("conv", "conv2") == (Normal(), Ones())
     assert recipe.init_of("fc", "fc6") == (Uniform(low=-1, high=1), Ones())
     assert recipe.init_of("bn", "bn1") == (None, None)
+
+
+def test_what_is_assumed_is_listed_in_the_words_of_the_spec() -> None:
+    graph = net("""input(3x8x8) fc(2) softmax recipe {
+      augment { resize(8) assumed "a"  subtract_mean(per=channel assumed "b")  flip assumed "c" }
+      init { fc: weight glorot assumed "d", bias -1 assumed "e" }
+      optimizer sgd(lr = 0.1 assumed "f") assumed "g"  batch 4 assumed "h"  epochs 2
+    }""")
+    assert graph.recipe is not None
+    assert graph.recipe.assumed == (
+        ("resize(8)", "a"),
+        ("subtract_mean per channel", "b"),
+        ("flip", "c"),
+        ("weight glorot", "d"),
+        ("bias -1", "e"),
+        ('optimizer sgd(lr = 0.1 assumed "f")', "g"),
+        ("sgd lr 0.1", "f"),
+        ("batch 4", "h"),
+    )
 
 
 def test_forms_are_spelt_as_in_a_spec() -> None:

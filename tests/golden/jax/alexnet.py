@@ -1,6 +1,6 @@
 """AlexNet (Krizhevsky, Sutskever & Hinton 2012, Figure 2)
 
-Compiled by archc 0.1.0 from alexnet.arch (sha256 4cbf5ec2b881b83b).
+Compiled by archc 0.1.0 from alexnet.arch (sha256 adabf5520c2c0a6e).
 60,965,224 parameters;
 724.4 M multiply-adds at 3x227x227.
 """
@@ -51,9 +51,9 @@ class AlexNet(nnx.Module):
     """
 
     def __init__(self, classes: int = 1000, *, rngs: nnx.Rngs) -> None:
-        # line 10
-        self.conv1 = Conv(3, 96, (11, 11), strides=4, padding="VALID", rngs=rngs)
         # line 11
+        self.conv1 = Conv(3, 96, (11, 11), strides=4, padding="VALID", rngs=rngs)
+        # line 12
         self.conv2 = Conv(
             96,
             256,
@@ -62,8 +62,8 @@ class AlexNet(nnx.Module):
             bias_init=nnx.initializers.ones,
             rngs=rngs,
         )
-        self.conv3 = Conv(256, 384, (3, 3), rngs=rngs)  # line 14
-        # line 15
+        self.conv3 = Conv(256, 384, (3, 3), rngs=rngs)  # line 15
+        # line 16
         self.conv4 = Conv(
             384,
             384,
@@ -72,7 +72,7 @@ class AlexNet(nnx.Module):
             bias_init=nnx.initializers.ones,
             rngs=rngs,
         )
-        # line 16
+        # line 17
         self.conv5 = Conv(
             384,
             256,
@@ -81,13 +81,13 @@ class AlexNet(nnx.Module):
             bias_init=nnx.initializers.ones,
             rngs=rngs,
         )
-        # line 18
-        self.fc6 = Linear(256 * 6 * 6, 4096, bias_init=nnx.initializers.ones, rngs=rngs)
-        self.dropout1 = nnx.Dropout(0.5, rngs=rngs)  # line 18
         # line 19
+        self.fc6 = Linear(256 * 6 * 6, 4096, bias_init=nnx.initializers.ones, rngs=rngs)
+        self.dropout1 = nnx.Dropout(0.5, rngs=rngs)  # line 19
+        # line 20
         self.fc7 = Linear(4096, 4096, bias_init=nnx.initializers.ones, rngs=rngs)
-        self.dropout2 = nnx.Dropout(0.5, rngs=rngs)  # line 19
-        self.fc8 = Linear(4096, classes, rngs=rngs)  # line 20
+        self.dropout2 = nnx.Dropout(0.5, rngs=rngs)  # line 20
+        self.fc8 = Linear(4096, classes, rngs=rngs)  # line 21
 
     def __call__(self, x: Array) -> Array:
         x = nnx.relu(self.conv1(x))  # 55x55x96

@@ -1,6 +1,6 @@
 """GoogLeNet (Szegedy et al. 2014, Table 1)
 
-Compiled by archc 0.1.0 from googlenet.arch (sha256 dcc53590420d6626).
+Compiled by archc 0.1.0 from googlenet.arch (sha256 22c9a1afaec37d7d).
 13,378,280 parameters (6,998,552 without the auxiliary heads);
 1.583 G multiply-adds at 3x224x224.
 """
@@ -113,7 +113,7 @@ class Inception(nnx.Module):
 
 
 class AuxHead(nnx.Module):
-    """An auxiliary head  --  line 19
+    """An auxiliary head  --  line 20
 
     (N, H, W, in_channels) -> (N, classes)
     """
@@ -139,22 +139,22 @@ class GoogLeNet(nnx.Module):
 
     def __init__(self, classes: int = 1000, *, rngs: nnx.Rngs) -> None:
         self.deterministic = False  # train() and eval() set it
-        self.conv1 = Conv(3, 64, (7, 7), strides=2, padding=3, rngs=rngs)  # line 9
-        self.conv2 = Conv(64, 64, (1, 1), rngs=rngs)  # line 11
-        self.conv3 = Conv(64, 192, (3, 3), rngs=rngs)  # line 11
-        self.i3a = Inception(192, 64, 96, 128, 16, 32, 32, rngs=rngs)  # line 15
-        self.i3b = Inception(256, 128, 128, 192, 32, 96, 64, rngs=rngs)  # line 16
-        self.i4a = Inception(480, 192, 96, 208, 16, 48, 64, rngs=rngs)  # line 18
-        self.aux1 = AuxHead(512, classes, rngs=rngs)  # line 19
-        self.i4b = Inception(512, 160, 112, 224, 24, 64, 64, rngs=rngs)  # line 20
-        self.i4c = Inception(512, 128, 128, 256, 24, 64, 64, rngs=rngs)  # line 21
-        self.i4d = Inception(512, 112, 144, 288, 32, 64, 64, rngs=rngs)  # line 22
-        self.aux2 = AuxHead(528, classes, rngs=rngs)  # line 23
-        self.i4e = Inception(528, 256, 160, 320, 32, 128, 128, rngs=rngs)  # line 24
-        self.i5a = Inception(832, 256, 160, 320, 32, 128, 128, rngs=rngs)  # line 26
-        self.i5b = Inception(832, 384, 192, 384, 48, 128, 128, rngs=rngs)  # line 27
-        self.dropout1 = nnx.Dropout(0.4, rngs=rngs)  # line 30
-        # line 31
+        self.conv1 = Conv(3, 64, (7, 7), strides=2, padding=3, rngs=rngs)  # line 10
+        self.conv2 = Conv(64, 64, (1, 1), rngs=rngs)  # line 12
+        self.conv3 = Conv(64, 192, (3, 3), rngs=rngs)  # line 12
+        self.i3a = Inception(192, 64, 96, 128, 16, 32, 32, rngs=rngs)  # line 16
+        self.i3b = Inception(256, 128, 128, 192, 32, 96, 64, rngs=rngs)  # line 17
+        self.i4a = Inception(480, 192, 96, 208, 16, 48, 64, rngs=rngs)  # line 19
+        self.aux1 = AuxHead(512, classes, rngs=rngs)  # line 20
+        self.i4b = Inception(512, 160, 112, 224, 24, 64, 64, rngs=rngs)  # line 21
+        self.i4c = Inception(512, 128, 128, 256, 24, 64, 64, rngs=rngs)  # line 22
+        self.i4d = Inception(512, 112, 144, 288, 32, 64, 64, rngs=rngs)  # line 23
+        self.aux2 = AuxHead(528, classes, rngs=rngs)  # line 24
+        self.i4e = Inception(528, 256, 160, 320, 32, 128, 128, rngs=rngs)  # line 25
+        self.i5a = Inception(832, 256, 160, 320, 32, 128, 128, rngs=rngs)  # line 27
+        self.i5b = Inception(832, 384, 192, 384, 48, 128, 128, rngs=rngs)  # line 28
+        self.dropout1 = nnx.Dropout(0.4, rngs=rngs)  # line 31
+        # line 32
         self.fc1 = Linear(1024, classes, bias_init=nnx.initializers.zeros, rngs=rngs)
 
     def __call__(self, x: Array) -> Array | tuple[Array, Array, Array]:

@@ -1,6 +1,6 @@
 """MobileNetV3-Large (Howard et al. 2019, Table 1)
 
-Compiled by archc 0.1.0 from mobilenet_v3_large.arch (sha256 5419ed59ce18ac92).
+Compiled by archc 0.1.0 from mobilenet_v3_large.arch (sha256 4ecd72025e19d208).
 5,483,032 parameters;
 216.6 M multiply-adds at 3x224x224.
 """

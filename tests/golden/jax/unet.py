@@ -1,6 +1,6 @@
 """U-Net (Ronneberger, Fischer & Brox 2015, Figure 1)
 
-Compiled by archc 0.1.0 from unet.arch (sha256 a735bc67b933e442).
+Compiled by archc 0.1.0 from unet.arch (sha256 4c54d6a7515efb19).
 31,030,658 parameters;
 150.4 G multiply-adds at 1x572x572.
 """
@@ -34,7 +34,7 @@ ConvTranspose = partial(
 class Double(nnx.Module):
     """Two unpadded 3x3 convolutions, each followed by a ReLU (Section 2)
 
-    double(n)  --  unet.arch:37
+    double(n)  --  unet.arch:38
 
     (N, H, W, in_channels) -> (N, H_out, W_out, n)
     """
@@ -58,31 +58,31 @@ class UNet(nnx.Module):
         self.down1 = Double(1, 64, rngs=rngs)  # line 9
         self.down2 = Double(64, 128, rngs=rngs)  # line 10
         self.down3 = Double(128, 256, rngs=rngs)  # line 11
-        self.double4 = Double(256, 512, rngs=rngs)  # line 12
-        self.dropout1 = nnx.Dropout(0.5, rngs=rngs)  # line 12
-        self.double5 = Double(512, 1024, rngs=rngs)  # line 14
-        self.dropout2 = nnx.Dropout(0.5, rngs=rngs)  # line 14
-        # line 15
+        self.double4 = Double(256, 512, rngs=rngs)  # line 13
+        self.dropout1 = nnx.Dropout(0.5, rngs=rngs)  # line 13
+        self.double5 = Double(512, 1024, rngs=rngs)  # line 15
+        self.dropout2 = nnx.Dropout(0.5, rngs=rngs)  # line 15
+        # line 16
         self.deconv1 = ConvTranspose(
             1024, 512, (2, 2), strides=(2, 2), padding="VALID", rngs=rngs
         )
-        self.up4 = Double(1024, 512, rngs=rngs)  # line 15
-        # line 16
+        self.up4 = Double(1024, 512, rngs=rngs)  # line 16
+        # line 17
         self.deconv2 = ConvTranspose(
             512, 256, (2, 2), strides=(2, 2), padding="VALID", rngs=rngs
         )
-        self.up3 = Double(512, 256, rngs=rngs)  # line 16
-        # line 17
+        self.up3 = Double(512, 256, rngs=rngs)  # line 17
+        # line 18
         self.deconv3 = ConvTranspose(
             256, 128, (2, 2), strides=(2, 2), padding="VALID", rngs=rngs
         )
-        self.up2 = Double(256, 128, rngs=rngs)  # line 17
-        # line 18
+        self.up2 = Double(256, 128, rngs=rngs)  # line 18
+        # line 19
         self.deconv4 = ConvTranspose(
             128, 64, (2, 2), strides=(2, 2), padding="VALID", rngs=rngs
         )
-        self.up1 = Double(128, 64, rngs=rngs)  # line 18
-        self.conv1 = Conv(64, classes, (1, 1), rngs=rngs)  # line 19
+        self.up1 = Double(128, 64, rngs=rngs)  # line 19
+        self.conv1 = Conv(64, classes, (1, 1), rngs=rngs)  # line 20
 
     def __call__(self, x: Array) -> Array:
         x = self.down1(x)  # 568x568x64

@@ -1,6 +1,6 @@
 """AlexNet (Krizhevsky, Sutskever & Hinton 2012, Figure 2)
 
-Compiled by archc 0.1.0 from alexnet.arch (sha256 4cbf5ec2b881b83b).
+Compiled by archc 0.1.0 from alexnet.arch (sha256 adabf5520c2c0a6e).
 60,965,224 parameters;
 724.4 M multiply-adds at 3x227x227.
 """
@@ -31,14 +31,14 @@ class AlexNet(nn.Module):
 
     def __init__(self, classes: int = 1000) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(3, 96, 11, stride=4)  # line 10
-        self.conv2 = nn.Conv2d(96, 256, 5, padding=2, groups=2)  # line 11
-        self.conv3 = nn.Conv2d(256, 384, 3, padding=1)  # line 14
-        self.conv4 = nn.Conv2d(384, 384, 3, padding=1, groups=2)  # line 15
-        self.conv5 = nn.Conv2d(384, 256, 3, padding=1, groups=2)  # line 16
-        self.fc6 = nn.Linear(256 * 6 * 6, 4096)  # line 18
-        self.fc7 = nn.Linear(4096, 4096)  # line 19
-        self.fc8 = nn.Linear(4096, classes)  # line 20
+        self.conv1 = nn.Conv2d(3, 96, 11, stride=4)  # line 11
+        self.conv2 = nn.Conv2d(96, 256, 5, padding=2, groups=2)  # line 12
+        self.conv3 = nn.Conv2d(256, 384, 3, padding=1)  # line 15
+        self.conv4 = nn.Conv2d(384, 384, 3, padding=1, groups=2)  # line 16
+        self.conv5 = nn.Conv2d(384, 256, 3, padding=1, groups=2)  # line 17
+        self.fc6 = nn.Linear(256 * 6 * 6, 4096)  # line 19
+        self.fc7 = nn.Linear(4096, 4096)  # line 20
+        self.fc8 = nn.Linear(4096, classes)  # line 21
         self.reset_parameters()
 
     def forward(self, x: Tensor) -> Tensor:

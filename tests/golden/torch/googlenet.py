@@ -1,6 +1,6 @@
 """GoogLeNet (Szegedy et al. 2014, Table 1)
 
-Compiled by archc 0.1.0 from googlenet.arch (sha256 dcc53590420d6626).
+Compiled by archc 0.1.0 from googlenet.arch (sha256 22c9a1afaec37d7d).
 13,378,280 parameters (6,998,552 without the auxiliary heads);
 1.583 G multiply-adds at 3x224x224.
 """
@@ -51,7 +51,7 @@ class Inception(nn.Module):
 
 
 class AuxHead(nn.Module):
-    """An auxiliary head  --  line 19
+    """An auxiliary head  --  line 20
 
     (N, in_channels, H, W) -> (N, classes)
     """
@@ -77,21 +77,21 @@ class GoogLeNet(nn.Module):
 
     def __init__(self, classes: int = 1000) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(3, 64, 7, stride=2, padding=3)  # line 9
-        self.conv2 = nn.Conv2d(64, 64, 1)  # line 11
-        self.conv3 = nn.Conv2d(64, 192, 3, padding=1)  # line 11
-        self.i3a = Inception(192, 64, 96, 128, 16, 32, 32)  # line 15
-        self.i3b = Inception(256, 128, 128, 192, 32, 96, 64)  # line 16
-        self.i4a = Inception(480, 192, 96, 208, 16, 48, 64)  # line 18
-        self.aux1 = AuxHead(512, classes)  # line 19
-        self.i4b = Inception(512, 160, 112, 224, 24, 64, 64)  # line 20
-        self.i4c = Inception(512, 128, 128, 256, 24, 64, 64)  # line 21
-        self.i4d = Inception(512, 112, 144, 288, 32, 64, 64)  # line 22
-        self.aux2 = AuxHead(528, classes)  # line 23
-        self.i4e = Inception(528, 256, 160, 320, 32, 128, 128)  # line 24
-        self.i5a = Inception(832, 256, 160, 320, 32, 128, 128)  # line 26
-        self.i5b = Inception(832, 384, 192, 384, 48, 128, 128)  # line 27
-        self.fc1 = nn.Linear(1024, classes)  # line 31
+        self.conv1 = nn.Conv2d(3, 64, 7, stride=2, padding=3)  # line 10
+        self.conv2 = nn.Conv2d(64, 64, 1)  # line 12
+        self.conv3 = nn.Conv2d(64, 192, 3, padding=1)  # line 12
+        self.i3a = Inception(192, 64, 96, 128, 16, 32, 32)  # line 16
+        self.i3b = Inception(256, 128, 128, 192, 32, 96, 64)  # line 17
+        self.i4a = Inception(480, 192, 96, 208, 16, 48, 64)  # line 19
+        self.aux1 = AuxHead(512, classes)  # line 20
+        self.i4b = Inception(512, 160, 112, 224, 24, 64, 64)  # line 21
+        self.i4c = Inception(512, 128, 128, 256, 24, 64, 64)  # line 22
+        self.i4d = Inception(512, 112, 144, 288, 32, 64, 64)  # line 23
+        self.aux2 = AuxHead(528, classes)  # line 24
+        self.i4e = Inception(528, 256, 160, 320, 32, 128, 128)  # line 25
+        self.i5a = Inception(832, 256, 160, 320, 32, 128, 128)  # line 27
+        self.i5b = Inception(832, 384, 192, 384, 48, 128, 128)  # line 28
+        self.fc1 = nn.Linear(1024, classes)  # line 32
         self.reset_parameters()
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor, Tensor]:

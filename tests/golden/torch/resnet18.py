@@ -1,6 +1,6 @@
 """ResNet-18 (He et al. 2015, Table 1, column 18-layer)
 
-Compiled by archc 0.1.0 from resnet18.arch (sha256 6e9754bae0cdd900).
+Compiled by archc 0.1.0 from resnet18.arch (sha256 3b181b5f4e8c8f10).
 11,689,512 parameters;
 1.814 G multiply-adds at 3x224x224.
 """

@@ -1,6 +1,6 @@
 """U-Net (Ronneberger, Fischer & Brox 2015, Figure 1)
 
-Compiled by archc 0.1.0 from unet.arch (sha256 a735bc67b933e442).
+Compiled by archc 0.1.0 from unet.arch (sha256 4c54d6a7515efb19).
 31,030,658 parameters;
 150.4 G multiply-adds at 1x572x572.
 """
@@ -22,7 +22,7 @@ def crop(x: Tensor, margin: int | tuple[int, int]) -> Tensor:
 class Double(nn.Module):
     """Two unpadded 3x3 convolutions, each followed by a ReLU (Section 2)
 
-    double(n)  --  unet.arch:37
+    double(n)  --  unet.arch:38
 
     (N, in_channels, H, W) -> (N, n, H_out, W_out)
     """
@@ -48,17 +48,17 @@ class UNet(nn.Module):
         self.down1 = Double(1, 64)  # line 9
         self.down2 = Double(64, 128)  # line 10
         self.down3 = Double(128, 256)  # line 11
-        self.double4 = Double(256, 512)  # line 12
-        self.double5 = Double(512, 1024)  # line 14
-        self.deconv1 = nn.ConvTranspose2d(1024, 512, 2, stride=2)  # line 15
-        self.up4 = Double(1024, 512)  # line 15
-        self.deconv2 = nn.ConvTranspose2d(512, 256, 2, stride=2)  # line 16
-        self.up3 = Double(512, 256)  # line 16
-        self.deconv3 = nn.ConvTranspose2d(256, 128, 2, stride=2)  # line 17
-        self.up2 = Double(256, 128)  # line 17
-        self.deconv4 = nn.ConvTranspose2d(128, 64, 2, stride=2)  # line 18
-        self.up1 = Double(128, 64)  # line 18
-        self.conv1 = nn.Conv2d(64, classes, 1)  # line 19
+        self.double4 = Double(256, 512)  # line 13
+        self.double5 = Double(512, 1024)  # line 15
+        self.deconv1 = nn.ConvTranspose2d(1024, 512, 2, stride=2)  # line 16
+        self.up4 = Double(1024, 512)  # line 16
+        self.deconv2 = nn.ConvTranspose2d(512, 256, 2, stride=2)  # line 17
+        self.up3 = Double(512, 256)  # line 17
+        self.deconv3 = nn.ConvTranspose2d(256, 128, 2, stride=2)  # line 18
+        self.up2 = Double(256, 128)  # line 18
+        self.deconv4 = nn.ConvTranspose2d(128, 64, 2, stride=2)  # line 19
+        self.up1 = Double(128, 64)  # line 19
+        self.conv1 = nn.Conv2d(64, classes, 1)  # line 20
         self.reset_parameters()
 
     def forward(self, x: Tensor) -> Tensor:

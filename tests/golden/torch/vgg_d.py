@@ -1,6 +1,6 @@
 """VGG-D (Simonyan & Zisserman 2014, Table 1, column D)
 
-Compiled by archc 0.1.0 from vgg_d.arch (sha256 74e3473544dea438).
+Compiled by archc 0.1.0 from vgg_d.arch (sha256 bebc3fa575749d92).
 138,357,544 parameters;
 15.47 G multiply-adds at 3x224x224.
 """
