@@ -23,6 +23,9 @@ from .running import Trained
 TOLERANCE = 1e-10
 """The largest difference of two float64 results, normalised, that is rounding."""
 
+FLOAT32 = {"forward": 1e-5, "gradient": 5e-4}
+"""The same of two float32 results, no product of which is TF32's."""
+
 FAINT = 1e-2
 """Arrays are normalised one by one, but those that are smaller than the largest by this by that:
 a bias before batch norm has a gradient of rounding errors alone, and what is constant a variance
@@ -112,6 +115,27 @@ def examine(made: Case, backends: Sequence[str]) -> dict[str, float]:
     for one, other in combinations(backends, 2):
         found[f"{other} forward against {one}"] = difference(outputs[other], outputs[one])
         found[f"{other} gradient against {one}"] = gradients_differ(passes[other], passes[one])
+    return found
+
+
+def examine_float32(made: Case, backends: Sequence[str]) -> dict[str, float]:
+    """The differences of the backends in float32: what `FLOAT32` has bounds of, by its words."""
+    quiet = without_dropout(made.graph)
+    outputs: dict[str, list[np.ndarray]] = {}
+    passes: dict[str, Trained] = {}
+    for backend in backends:
+        output = running.evaluate(backend, made.graph, made.weights, made.x, "float32")
+        passes[backend] = running.train(
+            backend, quiet, made.weights, made.x, made.labels, "float32"
+        )
+        outputs[backend] = [output, *passes[backend].logits]
+    found = dict.fromkeys(FLOAT32, 0.0)
+    for one, other in combinations(backends, 2):
+        pairs = zip(outputs[other], outputs[one], strict=True)
+        forward = max(difference(a, b) for a, b in pairs)
+        gradient = gradients_differ(passes[other], passes[one])
+        found["forward"] = max(found["forward"], forward)
+        found["gradient"] = max(found["gradient"], gradient)
     return found
 
 
