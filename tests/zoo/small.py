@@ -52,6 +52,6 @@ NAMES = [path.stem for path in SPECS]
 
 
 def small(name: str) -> archc.Net:
-    """A net of the zoo with a sixteenth of its channels and, if it has a choice, ten classes."""
+    """A net of the zoo with a sixteenth of its channels and ten classes, U-Net with its two."""
     settings = {} if name == "unet" else {"classes": 10}
     return archc.load(name, input=INPUTS[name], width=WIDTHS.get(name, WIDTH), **settings)
