@@ -314,4 +314,14 @@ SMALL: dict[str, Graph] = {
         block d(D) { conv(1, 1, D) relu }""",
         params="(max = 8, len = 2, range = 2, math = 6)",
     ),
+    "names of what programs call": net(
+        """input(3x6x6) __c: conv(1, 1, Conv) b(3) b(5, 4) __call__() __call__()
+        aux(weight = 0.3) { fc(AuxHead) softmax } fc(Linear) fc(AuxHead) softmax""",
+        """block b(Conv, BatchNorm = 6) { conv(1, 1, Conv) bn fit(BatchNorm) layerscale(0.5) }
+        block fit(Linear) { conv(1, 1, Linear) }
+        block __call__() { __d: { conv(1, 1, in, groups=2) } relu }""",
+        params="(Conv = 4, Linear = 5, AuxHead = 3)",
+    ),
+    # In float64 the gradient of its input ends the process, unless XLA is kept from simplifying.
+    "one window": net("input(2x3x4) conv(3x2, 3x2, 6, pad=1, groups=2) conv(1, 1, 3) softmax"),
 }

@@ -137,9 +137,14 @@ def wrapped(text: str, width: int) -> str:
 
 def identifier(text: str, taken: Collection[str] = ()) -> str:
     """A Python identifier for a name of a spec: the same, or with underscores behind it."""
-    while keyword.iskeyword(text) or text in taken:
+    while keyword.iskeyword(text) or text in taken or _is_private(text):
         text += "_"
     return text
+
+
+def _is_private(name: str) -> bool:
+    """Whether Python puts a class's name before a name within it: `__conv1`, not `__call__`."""
+    return name.startswith("__") and not name.endswith("__")
 
 
 def class_name(text: str, doc: str = "") -> str:

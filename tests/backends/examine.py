@@ -18,10 +18,13 @@ from archc.ops.norm import Bn, LayerNorm
 from ..oracle import interpreter, slope
 from . import running
 from .quiet import without_dropout
-from .running import Trained
+from .running import Dtype, Trained
 
 TOLERANCE = 1e-10
 """The largest difference of two float64 results, normalised, that is rounding."""
+
+FLOAT32 = {"forward": 1e-5, "gradient": 5e-4}
+"""The same of two float32 results, no product of which is TF32's."""
 
 FAINT = 1e-2
 """Arrays are normalised one by one, but those that are smaller than the largest by this by that:
@@ -113,6 +116,46 @@ def examine(made: Case, backends: Sequence[str]) -> dict[str, float]:
         found[f"{other} forward against {one}"] = difference(outputs[other], outputs[one])
         found[f"{other} gradient against {one}"] = gradients_differ(passes[other], passes[one])
     return found
+
+
+def examine_float32(made: Case, backends: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """How far the backends are apart in float32, and how far they may be, by what was compared.
+
+    That is the bound of `FLOAT32`, unless the net itself makes more of rounding: every batch norm
+    of a deep net divides by what the one before left, and a unit whose input is rounded past
+    zero takes its gradient along. So four times as much is allowed as the first backend's own
+    float32 is away from its float64. (TF32 has 13 bits fewer: it is off a thousand times as far.)
+    """
+    first, *others = backends
+    reference = _passes(made, first, "float64")
+    own = _passes(made, first, "float32")
+    rounding = _apart(own, reference)
+    found: dict[str, tuple[float, float]] = {}
+    for other in others:
+        apart = _apart(_passes(made, other, "float32"), own)
+        for what, d in apart.items():
+            found[f"{other} {what}"] = d, max(FLOAT32[what.split()[-1]], 4 * rounding[what])
+    return found
+
+
+def _passes(made: Case, backend: str, dtype: Dtype) -> tuple[np.ndarray, Trained]:
+    """What a net returns in evaluation, and its pass in training without dropout."""
+    quiet = without_dropout(made.graph)
+    return (
+        running.evaluate(backend, made.graph, made.weights, made.x, dtype),
+        running.train(backend, quiet, made.weights, made.x, made.labels, dtype),
+    )
+
+
+def _apart(
+    found: tuple[np.ndarray, Trained], other: tuple[np.ndarray, Trained]
+) -> dict[str, float]:
+    logits = zip(found[1].logits, other[1].logits, strict=True)
+    return {
+        "forward": difference(found[0], other[0]),
+        "training forward": max(difference(a, b) for a, b in logits),
+        "gradient": gradients_differ(found[1], other[1]),
+    }
 
 
 def gradients_differ(found: Trained, expected: Trained, faint: float = FAINT) -> float:

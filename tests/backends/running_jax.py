@@ -19,8 +19,14 @@ from archc.program_module import load_program
 
 from .running import Arrays, Dtype, Trained, as_map
 
-QUICKLY = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
-"""Compiling takes nearly all of the time, and most of that is spent on code that runs once."""
+COMPILER = {
+    # Compiling takes nearly all of the time, and most of that is spent on code that runs once.
+    "xla_backend_optimization_level": 0,
+    "xla_llvm_disable_expensive_passes": True,
+    # On CPUs the XLA of jaxlib 0.10.2 ends the process over some gradients of strided convolutions
+    # in float64 ("Window dimensions do not match RHS shape"); not in float32, which is trained in.
+    "xla_disable_hlo_passes": "algsimp",
+}
 
 
 def emit(graph: Graph) -> Program:
@@ -32,7 +38,7 @@ def evaluate(program: Program, weights: Arrays, x: np.ndarray, dtype: Dtype) -> 
         model: Any = _model(program, weights, dtype)
         model.eval()
         graph, state = nnx.split(model)
-        called = jax.jit(lambda state, x: nnx.merge(graph, state)(x), compiler_options=QUICKLY)
+        called = jax.jit(lambda state, x: nnx.merge(graph, state)(x), compiler_options=COMPILER)
         return _nchw(called(state, _nhwc(x, dtype)))
 
 
@@ -60,7 +66,7 @@ def train(
             return jnp.asarray(loss), (every, nnx.state(net, nnx.BatchStat))
 
         derivative = jax.value_and_grad(loss_of, argnums=(0, 1), has_aux=True)
-        differentiated = jax.jit(derivative, compiler_options=QUICKLY)
+        differentiated = jax.jit(derivative, compiler_options=COMPILER)
         (loss, (every, statistics)), (gradients, seen) = differentiated(parameters, _nhwc(x, dtype))
         names = {key: name for name, key in program.keys.items()}
         return Trained(

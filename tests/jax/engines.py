@@ -22,15 +22,34 @@ net mixed(classes = 10) {
   fc(classes) softmax
   recipe {
     init { conv, fc: he, bias 0 }
-    optimizer sgd(lr = 0.05, momentum = %s, weight_decay = 0.01)
+    optimizer sgd(lr = 0.05, momentum = %s, weight_decay = 0.01, decay_bias = %s)
+    batch 32 epochs 4
+  }
+}
+"""
+
+# What the papers of 2012 to 2014 have: groups of weights by tower, LRN, overlapping pooling, heads.
+TOWERS = """
+net towered(classes = 10) {
+  input(1x8x8)
+  towers(2) { conv(3, 1, 6, pad=same) relu lrn(5, alpha=0.5) maxpool(3, 2) }
+  aux(weight = 0.3) { avgpool(2, 1) fc(classes) softmax }
+  towers(2) { conv(2, 1, 4) relu  fc(8) relu dropout(%s) }
+  fc(classes) softmax
+  recipe {
+    init { conv, fc: he, bias 0.1 }
+    optimizer sgd(lr = 0.05, momentum = %s, weight_decay = 0.01, decay_bias = %s)
     batch 32 epochs 4
   }
 }
 """
 
 
-def graph(dropout: float = 0.5, momentum: float = 0.9) -> Graph:
-    return check(Source("mixed.arch", MIXED % (dropout, momentum)))
+def graph(
+    dropout: float = 0.5, momentum: float = 0.9, *, decay_bias: bool = True, text: str = MIXED
+) -> Graph:
+    decayed = "true" if decay_bias else "false"
+    return check(Source("net.arch", text % (dropout, momentum, decayed)))
 
 
 def engine(of: Graph, *, seed: int = 0, device: str = "cpu") -> JaxEngine:

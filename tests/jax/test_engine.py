@@ -15,7 +15,10 @@ from jax import monitoring
 from archc.diagnostics import DiagnosticError
 from archc.driver import compile_graph
 from archc.ir import Graph
-from tests.jax.engines import batch, engine, graph
+from tests.jax.engines import MIXED, TOWERS, batch, engine, graph
+
+CLOSE = 1e-12
+"""Ten steps in float64, of values about 1: a hundred times the rounding of a few sums."""
 
 Arrays = dict[str, np.ndarray]
 
@@ -95,26 +98,44 @@ def test_ten_steps_as_pytorch_takes_them() -> None:
     assert np.allclose(ours.predict(images), theirs.predict(images), atol=1e-6)
 
 
-def test_float64_where_jax_knows_it() -> None:
-    """The oracle's precision: a step moves weights as PyTorch's does in float64."""
-    net = graph(dropout=0.0)
+@pytest.mark.parametrize("decay_bias", [True, False])
+@pytest.mark.parametrize("text", [MIXED, TOWERS], ids=["batch norm", "towers"])
+def test_ten_steps_are_pytorchs_in_float64(text: str, *, decay_bias: bool) -> None:
+    """From the same weights, with a change of the rate; with another in the middle, each engine
+    goes on with the velocity and the weights that the other has by then."""
+    net = graph(dropout=0.0, decay_bias=decay_bias, text=text)
     theirs = torch_engine(net)
     theirs.model.double()
-    weights = theirs.weights()
-    images, labels = batch(9)
     with jax.enable_x64(True):
         ours = engine(net)
-        ours.load_weights(weights)
-        assert all(array.dtype == np.float64 for array in ours.weights().values())
-        for lr in (0.1, 0.02):
-            here = ours.step(images.astype(np.float64), labels, lr)
-            there = theirs.step(images.astype(np.float64), labels, lr)
+        ours.load_weights({name: w.astype(np.float64) for name, w in theirs.weights().items()})
+        start = ours.weights()
+        for number in range(10):
+            if number == 6:
+                kept = ours.weights(), ours.optimizer_state()
+                ours.load_weights(theirs.weights())
+                ours.load_optimizer_state(theirs.optimizer_state())
+                theirs.load_weights(kept[0])
+                theirs.load_optimizer_state(kept[1])
+            images, labels = batch(12 if number % 3 else 7, seed=number)
+            images = images.astype(np.float64)
+            lr = 0.05 if number < 4 else 0.01 if number < 8 else 0.02
+            here, there = ours.step(images, labels, lr), theirs.step(images, labels, lr)
             assert here.loss == pytest.approx(there.loss, rel=1e-12)
-        found, kept = ours.weights(), ours.optimizer_state()
-    for name, array in theirs.weights().items():
-        assert np.allclose(found[name], array, rtol=0, atol=1e-12), name
-    for name, array in theirs.optimizer_state().items():
-        assert np.allclose(kept[name], array, rtol=0, atol=1e-12), name
+            assert here.wrong == there.wrong
+        found, velocity = ours.weights(), ours.optimizer_state()
+    expected = theirs.weights()
+    assert found.keys() == expected.keys()
+    for name, array in found.items():
+        assert array.dtype == np.float64
+        # A bias before batch norm is changed by decay alone, from 0 not at all.
+        assert name == "conv1.bias" or np.abs(array - start[name]).max() > 1e-3, name
+        assert np.allclose(array, expected[name], rtol=0, atol=CLOSE), name
+    assert any("running_var" in name for name in found) == (text is MIXED)
+    wanted = theirs.optimizer_state()
+    assert velocity.keys() == wanted.keys()
+    for name, array in velocity.items():
+        assert np.allclose(array, wanted[name], rtol=0, atol=CLOSE), name
 
 
 def test_chance_is_the_seeds_and_goes_on() -> None:

@@ -99,3 +99,15 @@ def test_batch_norm_keeps_the_unbiased_variance() -> None:
         (model.n.var, weights["n.running_var"], var),  # type: ignore[attr-defined]
     ):
         assert difference(np.asarray(found[...]), 0.7 * old + 0.3 * new) < 1e-12
+
+
+def test_batch_norm_does_not_learn_from_one_value() -> None:
+    """It has no variance; in evaluation it is as good as any."""
+    graph = net("input(2x1x1) bn fc(2) softmax")
+    model = module(graph, interpreter.random_weights(graph, np.random.default_rng(0)))
+    one, two = as_nhwc(np.ones((1, 2, 1, 1))), as_nhwc(np.ones((2, 2, 1, 1)))
+    assert called(model, one).shape == (1, 2)  # type: ignore[union-attr]
+    model.train()
+    assert called(model, two).shape == (2, 2)  # type: ignore[union-attr]
+    with pytest.raises(ValueError, match="two values a channel"):
+        called(model, one)

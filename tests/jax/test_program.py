@@ -174,3 +174,17 @@ def test_dropout_draws_anew_each_time_and_by_its_seed() -> None:
     assert jnp.array_equal(second(x), one)
     first.eval()
     assert jnp.array_equal(first(x), first(x))
+
+
+@pytest.mark.parametrize("body", ["droppath(0.25)", "fc(6) droppath(0.25)"])
+def test_droppath_drops_whole_samples(body: str) -> None:
+    """Of maps and of vectors: what is kept is scaled by 1 / (1 - p)."""
+    emitted = program("jax", net(f"input(3x4x5) {body}"))
+    model = getattr(load_program(emitted), emitted.class_name)(rngs=nnx.Rngs(0))
+    x = jax.random.normal(jax.random.key(1), (64, 4, 5, 3))
+    dropped = np.asarray(model(x)).reshape(64, -1)
+    model.eval()
+    whole = np.asarray(model(x)).reshape(64, -1)
+    gone = (dropped == 0).all(axis=1)
+    assert 4 <= gone.sum() <= 32  # of 64 by 1/4: four deviations either way
+    assert np.allclose(dropped[~gone], whole[~gone] / 0.75, rtol=1e-5)

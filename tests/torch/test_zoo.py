@@ -8,30 +8,13 @@ import torch
 from archc_torch import backend
 
 import archc
-from archc.ops.base import Shape
 from archc.program_module import load_program
 from tests.nets import SPECS
 from tests.torch.programs import program
+from tests.zoo.small import small
 
-WIDTH = 1 / 16
-
-# The smallest input, or nearly so, that leaves the last pool a map, and GoogLeNet's heads one.
-INPUTS: dict[str, Shape] = {
-    "alexnet": (3, 67, 67),
-    "zfnet": (3, 64, 64),
-    "vgg": (3, 32, 32),
-    "googlenet": (3, 80, 80),
-    "cifar": (3, 32, 32),
-    "lenet": (1, 32, 32),
-}
-
-
-def small(name: str) -> archc.Net:
-    """A net of the zoo with a sixteenth of its channels and the classes of the digits."""
-    return archc.load(name, input=INPUTS[name.split("_")[0]], width=WIDTH, classes=10)
-
-
-NAMES = [path.stem for path in SPECS if path.stem.split("_")[0] in INPUTS]
+FOUNDING = ("alexnet", "zfnet", "vgg", "googlenet", "cifar", "lenet")
+NAMES = [path.stem for path in SPECS if path.stem.split("_")[0] in FOUNDING]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -8,16 +8,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 import archc
+from tests.zoo.small import small
 
 NAMES = """resnet18 resnet50 resnext50_32x4d densenet121 squeezenet1_1 inception_v3 mobilenet_v2
 mobilenet_v3_large shufflenet_v2_x1_0 efficientnet_b0 convnext_tiny unet""".split()
 """The nets that followed; tests/torch/test_zoo.py has the founding ones."""
-INPUTS = {
-    # Its aux head pools the map of 17x17 of the whole input.
-    "inception_v3": (3, 299, 299),
-    # The smallest for which every crop leaves something, and every pooling is even.
-    "unet": (1, 188, 188),
-}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -42,15 +37,13 @@ def loss_of(outputs: Tensor | tuple[Tensor, ...], classes: int) -> Tensor:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_small_one_takes_a_step_of_training(name: str) -> None:
     torch.manual_seed(0)
-    size = INPUTS.get(name, (3, 64, 64))
-    classes = archc.load(name).output[0]
-    net = archc.load(name, input=size, width=0.25)
-    assert net.output[0] == classes
+    net = small(name)
+    classes = net.output[0]
     made = net.to_torch().train()
     assert sum(parameter.numel() for parameter in made.parameters()) == net.params
 
     optimizer = torch.optim.SGD(made.parameters(), lr=1e-3)
-    loss = loss_of(made(torch.randn(4, *size)), classes)
+    loss = loss_of(made(torch.randn(4, *net.input)), classes)
     assert torch.isfinite(loss)
     loss.backward()
     for key, parameter in made.named_parameters():
@@ -60,4 +53,4 @@ def test_a_small_one_takes_a_step_of_training(name: str) -> None:
     optimizer.step()
     assert any(not torch.equal(before[key], array) for key, array in made.state_dict().items())
     with torch.no_grad():
-        assert torch.isfinite(loss_of(made.eval()(torch.randn(2, *size)), classes))
+        assert torch.isfinite(loss_of(made.eval()(torch.randn(2, *net.input)), classes))

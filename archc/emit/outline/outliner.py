@@ -102,7 +102,7 @@ class _Outliner:
             block = scope.definition
             base = self._free(class_name(block.name.text, block.doc), "Block")
         elif scope.kind == "aux":
-            base = "AuxHead"
+            base = self._free("AuxHead", "Block")
         else:
             base = self._free(class_name(scope.parent.name), "Step")
         name, n = base, 1

@@ -18,7 +18,8 @@ def safe(name: str) -> str:
 
 _MEANT_OTHERWISE = frozenset(
     "self super x nn torch F Tensor nnx jax jnp lax Array rngs partial __class__ math min max len "
-    "range Callable".split()
+    "range Callable Conv ConvTranspose Linear BatchNorm ChannelNorm LayerScale GroupedLinear "
+    "GroupedConvTranspose normal uniform glorot".split()
 )
 
 

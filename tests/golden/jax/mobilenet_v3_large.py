@@ -55,6 +55,8 @@ class BatchNorm(nnx.Module):
             axes = tuple(range(x.ndim - 1))
             mean, var = x.mean(axes), x.var(axes)
             n = x.size // x.shape[-1]
+            if n < 2:
+                raise ValueError("batch norm learns from two values a channel or more")
             self.mean[...] += self.momentum * (mean - self.mean[...])
             self.var[...] += self.momentum * (var * (n / (n - 1)) - self.var[...])
         factor = self.scale[...] * lax.rsqrt(var + self.epsilon)
