@@ -74,8 +74,8 @@ class Engine(Protocol):
         ...
 
     def optimizer_state(self) -> dict[str, np.ndarray]:
-        """What the optimiser remembers, by canonical name and in the canonical layout: the
-        velocity v of the papers' SGD, the same on every backend. Empty without momentum.
+        """What training remembers beside the weights, the same on every backend: arrays by
+        the names of `archc.optimizer_state`, in the canonical layout.
         """
         ...
 

@@ -21,6 +21,7 @@ __all__ = [
     "OPTIMIZERS",
     "SCHEDULES",
     "TRANSFORMS",
+    "AdamW",
     "ConstantRate",
     "ConstantValue",
     "Dense",
@@ -30,6 +31,7 @@ __all__ = [
     "Initialiser",
     "Normal",
     "Ones",
+    "Optimizer",
     "Plateau",
     "Recipe",
     "Schedule",
@@ -46,7 +48,21 @@ Factor = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(gt=0)]
 
 
-class Sgd(Form):
+Decay = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Optimizer(Form, ABC):
+    """How a step follows from gradients. `lr` is the rate that the schedule starts from."""
+
+    lr: Rate
+
+    @property
+    @abstractmethod
+    def buffers(self) -> int:
+        """How many numbers it remembers of each weight."""
+
+
+class Sgd(Optimizer):
     """Stochastic gradient descent with momentum, by AlexNet's rule (section 5):
     `v := momentum v - weight_decay lr w - lr g;  w := w + v`, `g` the gradient of the mean
     loss over the batch.
@@ -57,10 +73,37 @@ class Sgd(Form):
     """
 
     word = "sgd"
-    lr: Rate
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    momentum: Decay = 0.9
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     decay_bias: bool = True
+
+    @property
+    @override
+    def buffers(self) -> int:
+        return 1 if self.momentum else 0
+
+
+class AdamW(Optimizer):
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2), at step t:
+    `m := beta1 m + (1 - beta1) g;  v := beta2 v + (1 - beta2) g^2;
+    w := w - lr (m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps) + weight_decay w)`,
+    `g` the gradient of the mean loss over the batch.
+
+    The decay is multiplied by the rate of the step, as PyTorch and optax have it. It acts on
+    every weight and bias, unless `decay_bias = false`.
+    """
+
+    word = "adamw"
+    beta1: Decay = 0.9
+    beta2: Decay = 0.999
+    eps: Annotated[float, Field(gt=0)] = 1e-8
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    decay_bias: bool = True
+
+    @property
+    @override
+    def buffers(self) -> int:
+        return 2
 
 
 class Schedule(Form, ABC):
@@ -181,7 +224,7 @@ class He(Initialiser):
     word = "he"
 
 
-OPTIMIZERS: dict[str, type[Sgd]] = {Sgd.word: Sgd}
+OPTIMIZERS: dict[str, type[Sgd | AdamW]] = {Sgd.word: Sgd, AdamW.word: AdamW}
 """Every optimiser, by the name that specs use."""
 
 SCHEDULES: dict[str, type[Schedule]] = {
@@ -218,7 +261,7 @@ class Recipe:
     dense: Dense | None = None
     """The last step of `evaluate { }`, where the net is applied to whole images."""
     init: tuple[InitRule, ...] = ()
-    optimizer: Sgd | None = None
+    optimizer: Sgd | AdamW | None = None
     schedule: Schedule = field(default_factory=ConstantRate)
     assumed: tuple[tuple[str, str], ...] = ()
     """(what, source): the values that the paper does not state."""

@@ -21,6 +21,7 @@ from archc.recipe import (
     OPTIMIZERS,
     SCHEDULES,
     TRANSFORMS,
+    AdamW,
     ConstantValue,
     Dense,
     Initialiser,
@@ -55,7 +56,7 @@ class _Clauses:
     evaluate: tuple[Transform, ...] | None = None
     dense: Dense | None = None
     init: tuple[InitRule, ...] | None = None
-    optimizer: Sgd | None = None
+    optimizer: Sgd | AdamW | None = None
     schedule: Schedule | None = None
     batch: int | None = None
     epochs: int | None = None

@@ -17,13 +17,14 @@ from archc.backend import Program, Step
 from archc.diagnostics import fail
 from archc.errors.recipes import NoRecipe
 from archc.ir import Graph
+from archc.optimizer_state import STEPS, spelled
 from archc.program_module import load_program
 from archc.recipe import Recipe
 from archc.trainable import trainable
 from archc.weights import check_names
 from archc_jax.devices import DATA, described, find_mesh
 from archc_jax.module import build
-from archc_jax.sgd import paper_sgd
+from archc_jax.optimizer import replaced, rule, slots, steps
 from archc_jax.weights import by_path, canonical, dump, joined, load, stored
 
 Arrays = dict[str, jax.Array]
@@ -48,7 +49,7 @@ class JaxEngine:
         trainable(graph)
         if recipe.optimizer is None:
             fail(NoRecipe(net=graph.name))
-        self._sgd = recipe.optimizer
+        self._form = recipe.optimizer
         mesh = find_mesh(device)
         self._count = mesh.size
         self._shared_out = NamedSharding(mesh, PartitionSpec(DATA))
@@ -69,9 +70,9 @@ class JaxEngine:
         self._training = nnx.split(self._model)[0]
         self._take_arrays()
         self._undecayed = frozenset(
-            path for path in self._parameters if not self._sgd.decay_bias and path.endswith("bias")
+            path for path in self._parameters if not self._form.decay_bias and path.endswith("bias")
         )
-        self._optimizer: Any = self._place(self._rule(self._sgd.lr).init(self._parameters))
+        self._optimizer: Any = self._place(self._rule(self._form.lr).init(self._parameters))
         self._step = jax.jit(
             self._stepped, donate_argnums=(0, 1, 2), out_shardings=self._everywhere
         )
@@ -103,19 +104,25 @@ class JaxEngine:
         """Replace every parameter and statistic. Raises `DiagnosticError` (E0604)."""
         load(self._current(), self._keys, weights)
         self._take_arrays()
-        self._keep_velocity(self.optimizer_state())
+        self._keep_state(self.optimizer_state())
 
     def optimizer_state(self) -> dict[str, np.ndarray]:
-        """The velocity of every parameter by canonical name; empty without momentum."""
-        velocity: Arrays = optax.tree_utils.tree_get(self._optimizer, "trace", default={})
-        return {
-            name: canonical(velocity[path]) for name, path in self._keys.items() if path in velocity
+        """What the rule remembers, by the names of `archc.optimizer_state`."""
+        found = {
+            spelled(slot, name): canonical(arrays[path])
+            for slot, arrays in slots(self._optimizer).items()
+            for name, path in self._keys.items()
+            if path in arrays
         }
+        count = steps(self._optimizer)
+        if count is not None:
+            found[STEPS] = np.array(count, np.int64)
+        return found
 
     def load_optimizer_state(self, state: Mapping[str, np.ndarray]) -> None:
-        """Replace the velocity. Raises `DiagnosticError` (E0604)."""
+        """Replace it. Raises `DiagnosticError` (E0604)."""
         check_names({name: v.shape for name, v in self.optimizer_state().items()}, state)
-        self._keep_velocity(state)
+        self._keep_state(state)
 
     def rng_state(self) -> dict[str, np.ndarray]:
         """The streams that dropout draws from: keys and counts, by their paths."""
@@ -172,12 +179,7 @@ class JaxEngine:
         return jax.lax.with_sharding_constraint(images.transpose(0, 2, 3, 1), self._shared_out)
 
     def _rule(self, lr: jax.Array | float) -> optax.GradientTransformation:
-        return paper_sgd(
-            lr,
-            momentum=self._sgd.momentum,
-            weight_decay=self._sgd.weight_decay,
-            undecayed=self._undecayed,
-        )
+        return rule(self._form, lr, self._undecayed)
 
     def _batch(self, array: np.ndarray) -> jax.Array:
         """Images or labels on the devices: a share on each where they come out even, else all on
@@ -188,15 +190,20 @@ class JaxEngine:
     def _place(self, tree: Any) -> Any:
         return jax.device_put(tree, self._everywhere)
 
-    def _keep_velocity(self, state: Mapping[str, np.ndarray]) -> None:
-        """A velocity by canonical name, in the parameters' precision."""
-        if not state:
-            return
-        trace = {
-            self._keys[name]: stored(v).astype(self._parameters[self._keys[name]].dtype)
-            for name, v in state.items()
+    def _keep_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """What `optimizer_state` gives, in the parameters' precision."""
+        arrays: dict[str, Arrays] = {
+            slot: {
+                path: jax.device_put(
+                    stored(state[spelled(slot, name)]).astype(self._parameters[path].dtype)
+                )
+                for name, path in self._keys.items()
+                if path in there
+            }
+            for slot, there in slots(self._optimizer).items()
         }
-        self._optimizer = self._place(optax.tree_utils.tree_set(self._optimizer, trace=trace))
+        count = int(state[STEPS]) if STEPS in state else None
+        self._optimizer = self._place(replaced(self._optimizer, arrays, count))
 
     def _take_arrays(self) -> None:
         """The net's arrays, on every device."""

@@ -16,11 +16,14 @@ from archc.diagnostics import fail
 from archc.errors.backends import OneDeviceOnly
 from archc.errors.recipes import NoRecipe
 from archc.ir import Graph
+from archc.optimizer_state import STEPS, spelled
 from archc.program_module import load_program
-from archc.recipe import Recipe
+from archc.recipe import AdamW, Recipe, Sgd
 from archc.trainable import trainable
 from archc.weights import check_names
+from archc_torch.adamw import DecoupledAdam
 from archc_torch.module import build
+from archc_torch.optimizer import Optimizer
 from archc_torch.sgd import PaperSgd
 
 
@@ -41,12 +44,7 @@ class TorchEngine:
         self._loss_weights: dict[str, float] = getattr(
             load_program(program), "LOSS_WEIGHTS", {"logits": 1.0}
         )
-        self._sgd = PaperSgd(
-            self.model.named_parameters(),
-            momentum=recipe.optimizer.momentum,
-            weight_decay=recipe.optimizer.weight_decay,
-            decay_bias=recipe.optimizer.decay_bias,
-        )
+        self._optimizer = _rule(recipe.optimizer, self.model)
 
     @property
     def device(self) -> str:
@@ -70,7 +68,7 @@ class TorchEngine:
             ]
         ).sum()
         loss.backward()
-        self._sgd.step(lr)
+        self._optimizer.step(lr)
         wrong = int((every[0].argmax(dim=1) != y).sum())
         return Step(loss=float(loss.detach()), wrong=wrong)
 
@@ -96,20 +94,29 @@ class TorchEngine:
         )
 
     def optimizer_state(self) -> dict[str, np.ndarray]:
-        """The velocity of every parameter by canonical name; empty without momentum."""
-        velocity = self._sgd.velocity()
-        return {
-            name: velocity[key].cpu().numpy().copy()
+        """What the rule remembers, by the names of `archc.optimizer_state`."""
+        found = {
+            spelled(slot, name): tensors[key].cpu().numpy().copy()
+            for slot, tensors in self._optimizer.slots().items()
             for name, key in self._keys.items()
-            if key in velocity
+            if key in tensors
         }
+        if self._optimizer.steps is not None:
+            found[STEPS] = np.array(self._optimizer.steps, np.int64)
+        return found
 
     def load_optimizer_state(self, state: Mapping[str, np.ndarray]) -> None:
-        """Replace the velocity. Raises `DiagnosticError` (E0604)."""
+        """Replace it. Raises `DiagnosticError` (E0604)."""
         check_names({name: v.shape for name, v in self.optimizer_state().items()}, state)
-        self._sgd.load_velocity(
-            {self._keys[name]: torch.from_numpy(array.copy()) for name, array in state.items()}
-        )
+        slots = {
+            slot: {
+                key: torch.from_numpy(state[spelled(slot, name)].copy())
+                for name, key in self._keys.items()
+                if key in tensors
+            }
+            for slot, tensors in self._optimizer.slots().items()
+        }
+        self._optimizer.load(slots, int(state[STEPS]) if STEPS in state else None)
 
     def rng_state(self) -> dict[str, np.ndarray]:
         """PyTorch's own source of chance, which dropout draws from, of each kind of device."""
@@ -124,6 +131,17 @@ class TorchEngine:
         torch.set_rng_state(torch.from_numpy(state["cpu"].copy()))
         if "cuda" in state:
             torch.cuda.set_rng_state(torch.from_numpy(state["cuda"].copy()), self._device)
+
+
+def _rule(form: Sgd | AdamW, model: nn.Module) -> Optimizer:
+    if isinstance(form, AdamW):
+        return DecoupledAdam(model.named_parameters(), form)
+    return PaperSgd(
+        model.named_parameters(),
+        momentum=form.momentum,
+        weight_decay=form.weight_decay,
+        decay_bias=form.decay_bias,
+    )
 
 
 def find_device(name: str) -> torch.device:

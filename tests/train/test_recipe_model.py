@@ -38,7 +38,7 @@ def test_importing_the_recipe_loads_no_numerical_library() -> None:
 
 
 def test_every_form_is_registered_under_its_own_word() -> None:
-    assert set(OPTIMIZERS) == {"sgd"}
+    assert set(OPTIMIZERS) == {"sgd", "adamw"}
     assert set(SCHEDULES) == {"constant", "step", "plateau"}
     assert set(INITIALISERS) == {"normal", "uniform", "constant", "zeros", "ones", "glorot", "he"}
     assert set(TRANSFORMS) == {
@@ -70,6 +70,13 @@ def test_whole_numbers_are_taken_where_numbers_are_meant() -> None:
         ("sgd", {"lr": 0.1, "weight_decay": -1e-4}),
         ("sgd", {"lr": 0.1, "nesterov": True}),
         ("sgd", {}),
+        ("adamw", {}),
+        ("adamw", {"lr": 0}),
+        ("adamw", {"lr": 0.1, "beta1": 1}),
+        ("adamw", {"lr": 0.1, "beta2": -0.1}),
+        ("adamw", {"lr": 0.1, "eps": 0}),
+        ("adamw", {"lr": 0.1, "weight_decay": -1}),
+        ("adamw", {"lr": 0.1, "momentum": 0.9}),
         ("step", {"every": 0}),
         ("step", {"every": 1, "factor": 1}),
         ("plateau", {"factor": 0}),
