@@ -37,7 +37,7 @@ class Memory:
     Numbers, not bytes: params, the weights; live, the most that the maps of one image hold at any
     layer, each freed after its last use, aux heads left out; kept, one image and every layer's
     output, which the backward pass reads: nothing is computed in place or twice. buffers, how many
-    numbers the optimiser remembers of each weight.
+    numbers the optimiser and the average remember of each weight.
     """
 
     params: int
@@ -79,12 +79,16 @@ class Memory:
 def memory(graph: Graph) -> Memory:
     """The memory of a net, for one image in float32."""
     sizes = [elements(node.output) for node in graph.nodes]
-    optimizer = graph.recipe.optimizer if graph.recipe is not None else None
+    recipe = graph.recipe
+    buffers = 0
+    if recipe is not None:
+        remembered = recipe.optimizer.buffers if recipe.optimizer else 0
+        buffers = remembered + (1 if recipe.average else 0)
     return Memory(
         params=total(graph, graph.nodes).params,
         live=_peak(graph, sizes),
         kept=sum(sizes),
-        buffers=optimizer.buffers if optimizer is not None else 0,
+        buffers=buffers,
     )
 
 

@@ -11,6 +11,7 @@ from archc.backend import Engine
 from archc.data.dense import Dense
 from archc.data.whole import Check
 from archc.diagnostics import Sink
+from archc.errors.recipes import ScheduleTooLong
 from archc.errors.training import BadSetting, NoOptimizer
 from archc.recipe import Recipe
 from archc.train.dense import DenseNet
@@ -64,7 +65,7 @@ class Job:
         return self.recipe.dense, self.dense.check
 
     def check(self) -> None:
-        """Raises `DiagnosticError` (E0801, E0806) with everything that cannot be trained by."""
+        """Raises `DiagnosticError` (E0510, E0801, E0806) with all that cannot be trained by."""
         if (self.recipe.dense is None) != (self.dense is None):
             raise ValueError("a job has the net for whole images where its recipe has dense")
         sink = Sink()
@@ -75,6 +76,10 @@ class Job:
         for name, value in (("batch", self.batch), ("epochs", self.epochs)):
             if value < 1:
                 sink.add(BadSetting(name=name, value=value, range="1 or more"))
+        schedule = self.recipe.schedule
+        part = schedule.longer_than(self.epochs)
+        if part and self.epochs >= 1:
+            sink.add(ScheduleTooLong(schedule=schedule.word, part=part, epochs=self.epochs))
         sink.raise_if_failed()
 
 

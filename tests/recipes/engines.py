@@ -47,6 +47,7 @@ def engine(backend: str, of: Graph, weights: Arrays | None = None) -> Iterator[E
             made: Engine = archc_torch.backend.engine(program, of, of.recipe, device="cpu", seed=0)
             if isinstance(made, TorchEngine):
                 made.model.double()
+                made.judged.double()
         else:
             made = archc_jax.backend.engine(program, of, of.recipe, device="cpu", seed=0)
         if weights is not None:

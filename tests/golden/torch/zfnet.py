@@ -1,6 +1,6 @@
 """ZFNet (Zeiler & Fergus 2013, Figure 3)
 
-Compiled by archc 0.1.0 from zfnet.arch (sha256 1d016886454438f9).
+Compiled by archc 0.1.0 from zfnet.arch (sha256 f6601f8f0cc00018).
 62,357,608 parameters;
 1.168 G multiply-adds at 3x224x224.
 """
