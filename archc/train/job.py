@@ -15,6 +15,7 @@ from archc.errors.recipes import ScheduleTooLong
 from archc.errors.training import BadSetting, NoOptimizer
 from archc.recipe import Recipe
 from archc.train.dense import DenseNet
+from archc.train.warm_start import Pair
 
 MAX_SEED = 2**32 - 1
 
@@ -48,6 +49,10 @@ class Job:
     """What `make_engine` asks the backend for, for the log of the run."""
     weights: Path | None = None
     """The file whose weights the run starts from; None: as the recipe's `init` says."""
+    init_from: Path | None = None
+    """The file or run of another net whose layers this one starts from, where they match."""
+    layers: tuple[Pair, ...] = ()
+    """Which; all that match where it is empty."""
     resume: bool = False
     """Go on with the run in `run_dir`, from its newest checkpoint that is whole."""
     dense: DenseNet | None = None
