@@ -66,16 +66,18 @@ class Engine(Protocol):
         ...
 
     def weights(self) -> dict[str, np.ndarray]:
-        """Every parameter and buffer, by canonical name."""
+        """Every parameter and buffer, by canonical name: what `predict` computes with. Where
+        the recipe averages, those are the averages."""
         ...
 
     def load_weights(self, weights: Mapping[str, np.ndarray]) -> None:
-        """Replace every parameter and buffer; names and shapes must match exactly."""
+        """Replace every parameter and buffer, averages too; names and shapes must match
+        exactly."""
         ...
 
     def optimizer_state(self) -> dict[str, np.ndarray]:
-        """What the optimiser remembers, by canonical name and in the canonical layout: the
-        velocity v of the papers' SGD, the same on every backend. Empty without momentum.
+        """What training remembers beside the weights, the same on every backend: arrays by
+        the names of `archc.optimizer_state`, in the canonical layout.
         """
         ...
 

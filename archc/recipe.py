@@ -7,7 +7,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import Field, model_validator
 from typing_extensions import override
@@ -17,20 +17,32 @@ from archc.data.transforms import TRANSFORMS, Transform, spell
 from archc.form import Form
 
 __all__ = [
+    "AVERAGES",
     "INITIALISERS",
+    "LIMITS",
+    "LOSSES",
     "OPTIMIZERS",
     "SCHEDULES",
     "TRANSFORMS",
+    "AdamW",
+    "Average",
     "ConstantRate",
     "ConstantValue",
+    "Cosine",
+    "CrossEntropy",
     "Dense",
+    "Ema",
+    "FilterRms",
     "Glorot",
     "He",
     "InitRule",
     "Initialiser",
     "Normal",
     "Ones",
+    "Optimizer",
     "Plateau",
+    "Polyak",
+    "Progress",
     "Recipe",
     "Schedule",
     "Sgd",
@@ -46,7 +58,21 @@ Factor = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(gt=0)]
 
 
-class Sgd(Form):
+Decay = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Optimizer(Form, ABC):
+    """How a step follows from gradients. `lr` is the rate that the schedule starts from."""
+
+    lr: Rate
+
+    @property
+    @abstractmethod
+    def buffers(self) -> int:
+        """How many numbers it remembers of each weight."""
+
+
+class Sgd(Optimizer):
     """Stochastic gradient descent with momentum, by AlexNet's rule (section 5):
     `v := momentum v - weight_decay lr w - lr g;  w := w + v`, `g` the gradient of the mean
     loss over the batch.
@@ -57,22 +83,61 @@ class Sgd(Form):
     """
 
     word = "sgd"
-    lr: Rate
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    momentum: Decay = 0.9
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     decay_bias: bool = True
 
+    @property
+    @override
+    def buffers(self) -> int:
+        return 1 if self.momentum else 0
+
+
+class AdamW(Optimizer):
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2), at step t:
+    `m := beta1 m + (1 - beta1) g;  v := beta2 v + (1 - beta2) g^2;
+    w := w - lr (m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps) + weight_decay w)`,
+    `g` the gradient of the mean loss over the batch.
+
+    The decay is multiplied by the rate of the step, as PyTorch and optax have it. It acts on
+    every weight and bias, unless `decay_bias = false`.
+    """
+
+    word = "adamw"
+    beta1: Decay = 0.9
+    beta2: Decay = 0.999
+    eps: Annotated[float, Field(gt=0)] = 1e-8
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    decay_bias: bool = True
+
+    @property
+    @override
+    def buffers(self) -> int:
+        return 2
+
+
+class Progress(NamedTuple):
+    """How far a run is. `steps` are those of all its epochs, `step` of them are done."""
+
+    step: int
+    steps: int
+    epochs: int
+
 
 class Schedule(Form, ABC):
-    """How the learning rate changes. A pure function of the history, so that a run which
-    is continued needs no state but its metrics."""
+    """How the learning rate changes. A pure function of how far the run is and of its history,
+    so that a run which is continued needs no state but its metrics."""
 
     @abstractmethod
-    def rate(self, lr: float, errors: Sequence[float]) -> float | None:
-        """The rate of the next epoch, or None where training ends.
+    def rate(self, lr: float, errors: Sequence[float], progress: Progress) -> float | None:
+        """The rate of the next step. At the start of an epoch None, where training ends.
 
         `lr` is the optimiser's rate, `errors` the validation errors of the epochs so far.
         """
+
+    def longer_than(self, epochs: int) -> str:
+        """What of it a run of so many epochs has no room for; nothing where it fits."""
+        return ""
 
 
 class ConstantRate(Schedule):
@@ -81,7 +146,7 @@ class ConstantRate(Schedule):
     word = "constant"
 
     @override
-    def rate(self, lr: float, errors: Sequence[float]) -> float | None:
+    def rate(self, lr: float, errors: Sequence[float], progress: Progress) -> float | None:
         return lr
 
 
@@ -94,7 +159,7 @@ class StepDecay(Schedule):
     factor: Factor = 0.1
 
     @override
-    def rate(self, lr: float, errors: Sequence[float]) -> float | None:
+    def rate(self, lr: float, errors: Sequence[float], progress: Progress) -> float | None:
         return lr * self.factor ** (len(errors) // self.every)
 
 
@@ -114,7 +179,7 @@ class Plateau(Schedule):
     patience: Count = 5
 
     @override
-    def rate(self, lr: float, errors: Sequence[float]) -> float | None:
+    def rate(self, lr: float, errors: Sequence[float], progress: Progress) -> float | None:
         best, waited, reductions = math.inf, 0, 0
         for error in errors:
             waited = 0 if error < best else waited + 1
@@ -122,6 +187,83 @@ class Plateau(Schedule):
             if waited == self.patience:
                 reductions, waited = reductions + 1, 0
         return None if reductions > self.times else lr * self.factor**reductions
+
+
+class Cosine(Schedule):
+    """The rate rises in a line over the first `warmup` epochs, then falls along half a cosine
+    to `floor` times itself at the end of training (Loshchilov & Hutter 2017, equation 5,
+    without restarts; the warm-up is that of Goyal et al. 2017, section 2.2, from 0).
+
+    It changes with every step. With S steps in the warm-up and T in the run, both of the
+    recipe's epochs, step t (from 0) has `lr (t + 1) / S` before S, and after it
+    `lr (floor + (1 - floor) (1 + cos(pi (t - S) / (T - S))) / 2)`.
+    """
+
+    word = "cosine"
+    warmup: Annotated[float, Field(ge=0)] = 0.0
+    floor: Decay = 0.0
+
+    @override
+    def rate(self, lr: float, errors: Sequence[float], progress: Progress) -> float | None:
+        rising = self.warmup * progress.steps / progress.epochs
+        if progress.step < rising:
+            return lr * min(1.0, (progress.step + 1) / rising)
+        share = (progress.step - rising) / (progress.steps - rising)
+        return lr * (self.floor + (1 - self.floor) * (1 + math.cos(math.pi * share)) / 2)
+
+    @override
+    def longer_than(self, epochs: int) -> str:
+        return f"a warm-up of {self.warmup:g} epochs" if self.warmup >= epochs else ""
+
+
+class CrossEntropy(Form):
+    """The mean over the batch of `-sum_k q_k log p_k`, p the softmax, of every head by itself.
+
+    With `smoothing`, q is `1 - smoothing` for the label and `smoothing / K` more for each of
+    the K classes (Szegedy et al. 2015, section 7).
+    """
+
+    word = "cross_entropy"
+    smoothing: Decay = 0.0
+
+
+class Average(Form, ABC):
+    """A running average of the weights and statistics, which is what is measured and kept:
+    after each step `a := keep a + (1 - keep) w`."""
+
+    @abstractmethod
+    def keep(self, step: int) -> float:
+        """How much of the average so far is kept at a step, the first of which is 1."""
+
+
+class Polyak(Average):
+    """The mean of the weights after every step so far (Polyak & Juditsky 1992)."""
+
+    word = "polyak"
+
+    @override
+    def keep(self, step: int) -> float:
+        return (step - 1) / step
+
+
+class Ema(Average):
+    """An exponential moving average, which keeps `min(decay, (1 + t) / (10 + t))` at step t, so
+    that the start is soon forgotten (TensorFlow's `ExponentialMovingAverage`)."""
+
+    word = "ema"
+    decay: Factor = 0.9999
+
+    @override
+    def keep(self, step: int) -> float:
+        return min(self.decay, (1 + step) / (10 + step))
+
+
+class FilterRms(Form):
+    """After every step, each filter of a conv whose root mean square is above `most` is scaled
+    back to it (ZFNet, section 3: 0.1). A filter is all that makes one channel of the output."""
+
+    word = "filter_rms"
+    most: Rate
 
 
 class Initialiser(Form):
@@ -181,11 +323,20 @@ class He(Initialiser):
     word = "he"
 
 
-OPTIMIZERS: dict[str, type[Sgd]] = {Sgd.word: Sgd}
+OPTIMIZERS: dict[str, type[Sgd | AdamW]] = {Sgd.word: Sgd, AdamW.word: AdamW}
 """Every optimiser, by the name that specs use."""
 
+LOSSES: dict[str, type[CrossEntropy]] = {CrossEntropy.word: CrossEntropy}
+"""Every loss, by the name that specs use."""
+
+AVERAGES: dict[str, type[Average]] = {form.word: form for form in (Polyak, Ema)}
+"""Every average of the weights, by the name that specs use."""
+
+LIMITS: dict[str, type[FilterRms]] = {FilterRms.word: FilterRms}
+"""Everything that weights are held to, by the name that specs use."""
+
 SCHEDULES: dict[str, type[Schedule]] = {
-    form.word: form for form in (ConstantRate, StepDecay, Plateau)
+    form.word: form for form in (ConstantRate, StepDecay, Plateau, Cosine)
 }
 """Every schedule, by the name that specs use."""
 
@@ -218,8 +369,11 @@ class Recipe:
     dense: Dense | None = None
     """The last step of `evaluate { }`, where the net is applied to whole images."""
     init: tuple[InitRule, ...] = ()
-    optimizer: Sgd | None = None
+    optimizer: Sgd | AdamW | None = None
     schedule: Schedule = field(default_factory=ConstantRate)
+    loss: CrossEntropy = field(default_factory=CrossEntropy)
+    average: Average | None = None
+    limit: FilterRms | None = None
     assumed: tuple[tuple[str, str], ...] = ()
     """(what, source): the values that the paper does not state."""
 
@@ -251,6 +405,9 @@ class Recipe:
             ],
             "optimizer": spell(self.optimizer) if self.optimizer else None,
             "schedule": spell(self.schedule),
+            "loss": spell(self.loss),
+            "average": spell(self.average) if self.average else None,
+            "limit": spell(self.limit) if self.limit else None,
             "batch": self.batch,
             "epochs": self.epochs,
             "assumed": [{"what": what, "source": source} for what, source in self.assumed],

@@ -7,6 +7,7 @@ from archc.errors.recipes import HeadDiffers, NoLoss, NoRecipe
 from archc.ir import Graph
 from archc.ops.activation import Softmax
 from archc.ops.base import written
+from archc.ops.conv import Conv
 from archc.recipe import Recipe
 
 
@@ -36,3 +37,10 @@ def trainable(graph: Graph) -> Recipe:
             )
     sink.raise_if_failed()
     return graph.recipe
+
+
+def filters(graph: Graph) -> tuple[str, ...]:
+    """The canonical names of the weights whose rows are the filters of a conv."""
+    return tuple(
+        f"{node.path}.weight" for node in graph.nodes if node.op and node.op.word == Conv.word
+    )

@@ -36,13 +36,14 @@ class Memory:
 
     Numbers, not bytes: params, the weights; live, the most that the maps of one image hold at any
     layer, each freed after its last use, aux heads left out; kept, one image and every layer's
-    output, which the backward pass reads: nothing is computed in place or twice.
+    output, which the backward pass reads: nothing is computed in place or twice. buffers, how many
+    numbers the optimiser and the average remember of each weight.
     """
 
     params: int
     live: int
     kept: int
-    has_momentum: bool
+    buffers: int
     batch: int = 1
     precision: Precision = "fp32"
 
@@ -54,7 +55,7 @@ class Memory:
 
     @property
     def training(self) -> Usage:
-        """Weights, gradients and the momentum buffer in float32, every output at the precision.
+        """Weights, gradients and the optimiser's buffers in float32, every output at the precision.
 
         Autocast computes in bfloat16 and leaves the rest in float32.
         """
@@ -62,7 +63,7 @@ class Memory:
         return Usage(
             weights=weights,
             gradients=weights,
-            momentum=weights if self.has_momentum else 0,
+            momentum=weights * self.buffers,
             activations=BYTES[self.precision] * self.batch * self.kept,
         )
 
@@ -78,12 +79,16 @@ class Memory:
 def memory(graph: Graph) -> Memory:
     """The memory of a net, for one image in float32."""
     sizes = [elements(node.output) for node in graph.nodes]
-    optimizer = graph.recipe.optimizer if graph.recipe is not None else None
+    recipe = graph.recipe
+    buffers = 0
+    if recipe is not None:
+        remembered = recipe.optimizer.buffers if recipe.optimizer else 0
+        buffers = remembered + (1 if recipe.average else 0)
     return Memory(
         params=total(graph, graph.nodes).params,
         live=_peak(graph, sizes),
         kept=sum(sizes),
-        has_momentum=optimizer is not None and optimizer.momentum > 0,
+        buffers=buffers,
     )
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from archc.evaluate import Value
     from archc.ir import Graph
     from archc.train import Job
+    from archc.train.warm_start import Pair
 
 
 def add_devices(parser: argparse.ArgumentParser) -> None:
@@ -46,6 +47,8 @@ def make_job(
     batch: int | None = None,
     epochs: int | None = None,
     weights: Path | None = None,
+    init_from: Path | None = None,
+    layers: tuple[Pair, ...] = (),
     resume: bool = False,
 ) -> Job:
     """A job for a net; None is what the recipe says. Raises `DiagnosticError`."""
@@ -92,6 +95,8 @@ def make_job(
         batch=recipe.batch if batch is None else batch,
         epochs=recipe.epochs if epochs is None else epochs,
         weights=weights,
+        init_from=init_from,
+        layers=layers,
         resume=resume,
         quiet=arguments.quiet,
         command=tuple(sys.argv),

@@ -12,8 +12,8 @@ MACs are the multiply-adds of conv, deconv and fc for one image, the figure that
 FLOPs are twice that plus everything else.
 
 Memory is that of a batch. At inference: the weights at the precision, and the most that live
-maps take at any layer. In training: weights, gradients and the momentum buffer (where the
-recipe's optimizer has momentum) in float32, also with bf16, and every layer's output at the
+maps take at any layer. In training: weights, gradients and the optimizer's buffers (one for
+momentum, two for adamw) in float32, also with bf16, and every layer's output at the
 precision. docs/params.md says the rest.
 
 examples:

@@ -13,6 +13,7 @@ from archc.cli.jobs import add_devices, device, make_job
 
 if TYPE_CHECKING:
     from archc.train import Job
+    from archc.train.warm_start import Pair
 
 _EPILOG = """\
 FOLDER holds train/CLASS/*.jpg and val/CLASS/*.jpg (or .png, ...). digits are the scans of
@@ -25,6 +26,7 @@ framework as if nothing had been, or on another one.
 examples:
   archc train lenet --data digits
   archc train vgg_d --data photos --set classes=5 --batch 32
+  archc train vgg_d --data photos --init-from runs/vgg_a --layers conv1,conv3=conv2,fc1
   archc train vgg_d --data photos --set classes=5 --input 3x64x64 --width 0.25
   archc train --resume runs/lenet-20261121-043119 --epochs 80
 """
@@ -38,6 +40,8 @@ _SETTLED = {
     "batch": "--batch",
     "seed": "--seed",
     "weights": "--weights",
+    "init_from": "--init-from",
+    "layers": "--layers",
     "output": "-o",
 }
 """What a run that goes on has settled already."""
@@ -55,8 +59,19 @@ def declare(parser: argparse.ArgumentParser) -> None:
         "--epochs", metavar="N", type=positive, help="instead of the recipe's epochs"
     )
     parser.add_argument("--seed", metavar="N", type=not_negative, help="of all chance (0)")
-    parser.add_argument(
+    starts = parser.add_mutually_exclusive_group()
+    starts.add_argument(
         "--weights", metavar="FILE", help="start from these weights, not from what init says"
+    )
+    starts.add_argument(
+        "--init-from",
+        metavar="RUN|FILE",
+        help="start the layers that match from another net's weights, the rest as init says",
+    )
+    parser.add_argument(
+        "--layers",
+        metavar="NAME,...",
+        help="of --init-from these layers or blocks only; OURS=THEIRS where the names differ",
     )
     parser.add_argument("--resume", metavar="RUN", help="go on with the run in this folder")
     parser.add_argument(
@@ -71,6 +86,8 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
     """Train; 0 where it finished, 1 where it failed, 130 where it was interrupted."""
+    if arguments.layers is not None and arguments.init_from is None and arguments.resume is None:
+        parser.error("argument --layers: of which net? --init-from RUN")
     if arguments.resume is None:
         if arguments.spec is None:
             parser.error("the following arguments are required: SPEC, or --resume RUN")
@@ -103,7 +120,17 @@ def _new(arguments: argparse.Namespace) -> Job:
         batch=arguments.batch,
         epochs=arguments.epochs,
         weights=Path(arguments.weights) if arguments.weights else None,
+        init_from=Path(arguments.init_from) if arguments.init_from else None,
+        layers=_pairs(arguments.layers),
     )
+
+
+def _pairs(text: str | None) -> tuple[Pair, ...]:
+    """`conv1,conv3=conv2`: layers, and those of the other net that they start from."""
+    from archc.train.warm_start import Pair
+
+    names = (each.strip().partition("=") for each in text.split(",")) if text else ()
+    return tuple(Pair(ours, theirs or ours) for ours, _, theirs in names)
 
 
 def _resumed(arguments: argparse.Namespace) -> Job:

@@ -17,12 +17,20 @@ from archc.evaluate import Environment, PoisonedError, Value, evaluate, shown
 from archc.form import Form
 from archc.ir import Assumption, Node, Stage
 from archc.recipe import (
+    AVERAGES,
     INITIALISERS,
+    LIMITS,
+    LOSSES,
     OPTIMIZERS,
     SCHEDULES,
     TRANSFORMS,
+    AdamW,
+    Average,
+    ConstantRate,
     ConstantValue,
+    CrossEntropy,
     Dense,
+    FilterRms,
     Initialiser,
     InitRule,
     Recipe,
@@ -38,6 +46,9 @@ _EXAMPLES = {
     "init": "init { conv, fc: normal(0, 0.01), bias 0 }",
     "optimizer": "optimizer sgd(lr = 0.01, momentum = 0.9)",
     "schedule": "schedule plateau(factor = 0.1, times = 3)",
+    "loss": "loss cross_entropy(smoothing = 0.1)",
+    "average": "average ema(decay = 0.9999)",
+    "limit": "limit filter_rms(0.1)",
     "batch": "batch 128",
     "epochs": "epochs 90",
 }
@@ -55,8 +66,11 @@ class _Clauses:
     evaluate: tuple[Transform, ...] | None = None
     dense: Dense | None = None
     init: tuple[InitRule, ...] | None = None
-    optimizer: Sgd | None = None
+    optimizer: Sgd | AdamW | None = None
     schedule: Schedule | None = None
+    loss: CrossEntropy | None = None
+    average: Average | None = None
+    limit: FilterRms | None = None
     batch: int | None = None
     epochs: int | None = None
 
@@ -136,9 +150,18 @@ class _RecipeElaborator:
         if missing:
             span = _word(recipe.span, "recipe")
             self.sink.add(errors.MissingClause(missing=missing, span=span))
+        if found.schedule is not None and found.epochs is not None:
+            part = found.schedule.longer_than(found.epochs)
+            if part:
+                fault = errors.ScheduleTooLong(
+                    schedule=found.schedule.word,
+                    part=part,
+                    epochs=found.epochs,
+                    span=said["schedule"],
+                )
+                self.sink.add(fault)
         if found.optimizer is None or found.batch is None or found.epochs is None:
             return None
-        kept = {"schedule": found.schedule} if found.schedule is not None else {}
         return Recipe(
             batch=found.batch,
             epochs=found.epochs,
@@ -148,7 +171,10 @@ class _RecipeElaborator:
             init=found.init or (),
             optimizer=found.optimizer,
             assumed=tuple((assumption.what, assumption.source) for assumption in self.assumed),
-            **kept,
+            average=found.average,
+            limit=found.limit,
+            schedule=found.schedule or ConstantRate(),
+            loss=found.loss or CrossEntropy(),
         )
 
     def _clause(self, name: str, clause: syntax.Clause, found: _Clauses) -> None:
@@ -171,6 +197,12 @@ class _RecipeElaborator:
                 found.optimizer = self._form(OPTIMIZERS, "optimizer", clause.value)
             case "schedule":
                 found.schedule = self._form(SCHEDULES, "schedule", clause.value)
+            case "loss":
+                found.loss = self._form(LOSSES, "loss", clause.value)
+            case "average":
+                found.average = self._form(AVERAGES, "average", clause.value)
+            case "limit":
+                found.limit = self._form(LIMITS, "limit", clause.value)
             case "batch":
                 found.batch = self._count(name, clause.value)
             case "epochs":

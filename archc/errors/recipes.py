@@ -142,6 +142,22 @@ class HeadDiffers(Diagnostic):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ScheduleTooLong(Diagnostic):
+    """A part of the schedule takes all epochs, so what follows it would never come."""
+
+    code: ClassVar[str] = "E0510"
+    schedule: str
+    part: str
+    epochs: int
+
+    def message(self) -> str:
+        return f"{self.schedule} has {self.part}, but training has {self.epochs}"
+
+    def help(self) -> str:
+        return "more epochs, or a shorter warm-up"
+
+
+@dataclass(frozen=True, kw_only=True)
 class StepAfterDense(Diagnostic):
     """`dense` applies the net to the whole image, so it is the last step of `evaluate`."""
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from archc.diagnostics import Diagnostic
+from archc.diagnostics import Diagnostic, some
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,3 +186,34 @@ class RunFinished(Diagnostic):
 
     def help(self) -> str:
         return f"--epochs {2 * self.epochs} goes on"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoLayerMatches(Diagnostic):
+    """The file that a run is to start from is of a net that has no layer in common."""
+
+    code: ClassVar[str] = "E0812"
+    source: str
+    ours: tuple[str, ...]
+    theirs: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"no layer of '{self.source}' has the name and the shape of one of this net"
+
+    def notes(self) -> Sequence[str]:
+        return (f"the net has {some(self.ours)}", f"the file has {some(self.theirs)}")
+
+    def help(self) -> str:
+        return "--layers OURS=THEIRS,... pairs layers of other names"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerDiffers(Diagnostic):
+    """A layer that --layers names cannot start from the other net's."""
+
+    code: ClassVar[str] = "E0813"
+    name: str
+    reason: str
+
+    def message(self) -> str:
+        return f"{self.name} cannot start from there: {self.reason}"

@@ -16,7 +16,7 @@ from archc.source import Span
 _OF_THE_LAST = frozenset({"output", "receptive_field"})
 """What is asked of a part's last layer, not of all."""
 
-_FORMS = frozenset({"optimizer", "schedule"})
+_FORMS = frozenset({"optimizer", "schedule", "loss", "average", "limit"})
 """Clauses whose value is a form: a name alone is no parameter there."""
 
 

@@ -2,7 +2,7 @@
 
     checkpoints/epoch-00007/
       weights.safetensors     every parameter and statistic
-      optimizer.safetensors   the optimiser's velocity
+      optimizer.safetensors   what the optimiser remembers
       rng.safetensors         where the engine's sources of chance stood
       state.json              the epochs so far
       commit.json             the SHA-256 of each file above; written last

@@ -13,6 +13,7 @@ from archc.backend import Engine
 from archc.data.prepare import Prepared, prepare
 from archc.diagnostics import DiagnosticError, fail
 from archc.errors.training import LossNotFinite, ProbabilityNotFinite
+from archc.recipe import Progress
 from archc.train import checkpoint
 from archc.train.evaluate import Evaluator, Score
 from archc.train.interrupt import Interrupt, listening
@@ -139,14 +140,13 @@ class _Training:
         if not self.job.resume:
             self._keep()
         for epoch in range(len(self.history) + 1, self.job.epochs + 1):
-            lr = self._rate()
-            if lr is None:
+            if self._rate(0) is None:
                 self.shown.say(
                     f"{self.job.recipe.schedule.word}: the error no longer improves, "
                     f"training ends after epoch {epoch - 1}"
                 )
                 return "finished"
-            metrics = self._epoch(epoch, lr)
+            metrics = self._epoch(epoch)
             if metrics is None:
                 self.shown.say(f"{self.interrupt.by} in epoch {epoch}")
                 return "interrupted"
@@ -172,20 +172,30 @@ class _Training:
             ),
         )
 
-    def _rate(self) -> float | None:
-        """The learning rate of the next epoch, None where the schedule ends training."""
+    def _rate(self, step: int) -> float | None:
+        """The learning rate of a step of the next epoch, None where the schedule ends training."""
         optimizer = self.job.recipe.optimizer
         if optimizer is None:
             raise ValueError("Job.check lets no job without an optimizer through")
         errors = [metrics.score.error for metrics in self.history]
-        return self.job.recipe.schedule.rate(optimizer.lr, errors)
+        an_epoch = math.ceil(len(self.data.dataset.train) / self.job.batch)
+        progress = Progress(
+            step=len(errors) * an_epoch + step,
+            steps=self.job.epochs * an_epoch,
+            epochs=self.job.epochs,
+        )
+        return self.job.recipe.schedule.rate(optimizer.lr, errors, progress)
 
-    def _epoch(self, epoch: int, lr: float) -> EpochMetrics | None:
+    def _epoch(self, epoch: int) -> EpochMetrics | None:
         """One epoch and its evaluation; None where it was interrupted."""
-        seen, loss, wrong = 0, 0.0, 0
+        seen, loss, wrong, lr = 0, 0.0, 0, 0.0
         start = perf_counter()
         with closing(self.data.train.epoch(epoch)) as batches:
             for number, batch in enumerate(batches, 1):
+                rate = self._rate(number - 1)
+                if rate is None:
+                    raise ValueError("a schedule ends training between epochs, not in one")
+                lr = rate
                 step = self.engine.step(batch.images, batch.labels, lr)
                 if not math.isfinite(step.loss):
                     fail(

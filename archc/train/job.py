@@ -11,9 +11,11 @@ from archc.backend import Engine
 from archc.data.dense import Dense
 from archc.data.whole import Check
 from archc.diagnostics import Sink
+from archc.errors.recipes import ScheduleTooLong
 from archc.errors.training import BadSetting, NoOptimizer
 from archc.recipe import Recipe
 from archc.train.dense import DenseNet
+from archc.train.warm_start import Pair
 
 MAX_SEED = 2**32 - 1
 
@@ -47,6 +49,10 @@ class Job:
     """What `make_engine` asks the backend for, for the log of the run."""
     weights: Path | None = None
     """The file whose weights the run starts from; None: as the recipe's `init` says."""
+    init_from: Path | None = None
+    """The file or run of another net whose layers this one starts from, where they match."""
+    layers: tuple[Pair, ...] = ()
+    """Which; all that match where it is empty."""
     resume: bool = False
     """Go on with the run in `run_dir`, from its newest checkpoint that is whole."""
     dense: DenseNet | None = None
@@ -64,7 +70,7 @@ class Job:
         return self.recipe.dense, self.dense.check
 
     def check(self) -> None:
-        """Raises `DiagnosticError` (E0801, E0806) with everything that cannot be trained by."""
+        """Raises `DiagnosticError` (E0510, E0801, E0806) with all that cannot be trained by."""
         if (self.recipe.dense is None) != (self.dense is None):
             raise ValueError("a job has the net for whole images where its recipe has dense")
         sink = Sink()
@@ -75,6 +81,10 @@ class Job:
         for name, value in (("batch", self.batch), ("epochs", self.epochs)):
             if value < 1:
                 sink.add(BadSetting(name=name, value=value, range="1 or more"))
+        schedule = self.recipe.schedule
+        part = schedule.longer_than(self.epochs)
+        if part and self.epochs >= 1:
+            sink.add(ScheduleTooLong(schedule=schedule.word, part=part, epochs=self.epochs))
         sink.raise_if_failed()
 
 

@@ -13,7 +13,8 @@ class EpochMetrics:
     """One epoch. Errors are from 0 to 1, `images_per_second` counts training alone.
 
     `loss` and `train_error` are running values: each batch's, taken before its step, the
-    mean over all images. `score` is of the weights at the end of the epoch.
+    mean over all images. `lr` is the rate of the last step, `score` of the weights at the end
+    of the epoch.
     """
 
     epoch: int

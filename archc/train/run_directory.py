@@ -138,6 +138,8 @@ def described(job: Job, data: Prepared, engine: Engine) -> dict[str, object]:
         "device": engine.device,
         "requested_device": job.device,
         "weights": None if job.weights is None else str(job.weights),
+        "init_from": None if job.init_from is None else str(job.init_from),
+        "layers": [f"{pair.ours}={pair.theirs}" for pair in job.layers],
         "seed": job.seed,
         "batch": job.batch,
         "epochs": job.epochs,
@@ -167,7 +169,8 @@ def gone_on(run_dir: Path, about: Mapping[str, object], epoch: int) -> dict[str,
     before: Any = json.loads((run_dir / "run.json").read_text("utf-8"))
     earlier: list[object] = before.pop("earlier", [])
     pieces = [*earlier, {key: before.get(key) for key in PIECE}]
-    return {**about, "weights": before.get("weights"), "after_epoch": epoch, "earlier": pieces}
+    began = {key: before.get(key) for key in ("weights", "init_from", "layers")}
+    return {**about, **began, "after_epoch": epoch, "earlier": pieces}
 
 
 PIECE = ("after_epoch", "command", "backend", "device", "requested_device", "epochs", "versions")

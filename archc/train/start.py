@@ -18,6 +18,7 @@ from archc.train.job import Job
 from archc.train.metrics import EpochMetrics, best_of
 from archc.train.progress import say
 from archc.train.settings import read_statistics
+from archc.train.warm_start import warm, weight_file
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,14 @@ def begin(engine: Engine, start: Start, job: Job) -> list[str]:
     """Bring the engine there; what the reader should know about it, a line each.
 
     Raises `DiagnosticError` where the weights are of another net (E0604) or cannot be read
-    (E0809).
+    (E0809), or have no layer to start from (E0812, E0813).
     """
     if start.checkpoint is None:
+        if job.init_from is not None:
+            path = weight_file(job.init_from)
+            started = warm(engine.weights(), read_tensors(path), job.layers, str(path))
+            engine.load_weights(started.weights)
+            return started.notes
         if job.weights is None:
             return []
         engine.load_weights(read_tensors(job.weights))

@@ -17,13 +17,16 @@ from archc.backend import Program, Step
 from archc.diagnostics import fail
 from archc.errors.recipes import NoRecipe
 from archc.ir import Graph
+from archc.optimizer_state import AVERAGED, STEPS, TRAINED, spelled
 from archc.program_module import load_program
 from archc.recipe import Recipe
-from archc.trainable import trainable
+from archc.trainable import filters, trainable
 from archc.weights import check_names
 from archc_jax.devices import DATA, described, find_mesh
+from archc_jax.limit import limited
+from archc_jax.loss import cross_entropy
 from archc_jax.module import build
-from archc_jax.sgd import paper_sgd
+from archc_jax.optimizer import replaced, rule, slots, steps
 from archc_jax.weights import by_path, canonical, dump, joined, load, stored
 
 Arrays = dict[str, jax.Array]
@@ -48,7 +51,7 @@ class JaxEngine:
         trainable(graph)
         if recipe.optimizer is None:
             fail(NoRecipe(net=graph.name))
-        self._sgd = recipe.optimizer
+        self._form = recipe.optimizer
         mesh = find_mesh(device)
         self._count = mesh.size
         self._shared_out = NamedSharding(mesh, PartitionSpec(DATA))
@@ -58,6 +61,11 @@ class JaxEngine:
             name: version(name) for name in ("jax", "jaxlib", "flax", "optax")
         }
         self._keys = program.keys
+        self._smoothing = recipe.loss.smoothing
+        self._limit = recipe.limit
+        self._filters = frozenset(program.keys[name] for name in filters(graph))
+        self._average = recipe.average
+        self._averaged_steps = 0
         self._loss_weights: dict[str, float] = getattr(
             load_program(program), "LOSS_WEIGHTS", {"logits": 1.0}
         )
@@ -69,12 +77,13 @@ class JaxEngine:
         self._training = nnx.split(self._model)[0]
         self._take_arrays()
         self._undecayed = frozenset(
-            path for path in self._parameters if not self._sgd.decay_bias and path.endswith("bias")
+            path for path in self._parameters if not self._form.decay_bias and path.endswith("bias")
         )
-        self._optimizer: Any = self._place(self._rule(self._sgd.lr).init(self._parameters))
+        self._optimizer: Any = self._place(self._rule(self._form.lr).init(self._parameters))
         self._step = jax.jit(
             self._stepped, donate_argnums=(0, 1, 2), out_shardings=self._everywhere
         )
+        self._taken_in = jax.jit(_taken_in, donate_argnums=0, out_shardings=self._everywhere)
         self._predict = jax.jit(self._predicted, out_shardings=self._everywhere)
 
     def step(self, images: np.ndarray, labels: np.ndarray, lr: float) -> Step:
@@ -87,35 +96,66 @@ class JaxEngine:
             self._batch(images),
             self._batch(labels),
         )
+        if self._average is not None:
+            self._averaged_steps += 1
+            share = 1.0 - self._average.keep(self._averaged_steps)
+            arrays = {**self._parameters, **self._others}
+            trained = {path: arrays[path] for path in self._averages}
+            self._averages = self._taken_in(self._averages, trained, share)
         loss, wrong = jax.device_get(seen)
         return Step(loss=float(loss), wrong=int(wrong))
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Class probabilities `(N, classes)` in evaluation mode."""
-        found = self._predict(self._parameters, self._others, self._batch(images))
+        parameters, others = self._judged()
+        found = self._predict(parameters, others, self._batch(images))
         return np.asarray(found, np.float32)
 
     def weights(self) -> dict[str, np.ndarray]:
         """Every parameter and statistic by canonical name."""
-        return dump(self._current(), self._keys)
+        parameters, others = self._judged()
+        return dump(self._current(parameters, others), self._keys)
 
     def load_weights(self, weights: Mapping[str, np.ndarray]) -> None:
         """Replace every parameter and statistic. Raises `DiagnosticError` (E0604)."""
-        load(self._current(), self._keys, weights)
+        state = self._of_the_rule()
+        load(self._current(self._parameters, self._others), self._keys, weights)
         self._take_arrays()
-        self._keep_velocity(self.optimizer_state())
+        self._keep_state(state)
 
     def optimizer_state(self) -> dict[str, np.ndarray]:
-        """The velocity of every parameter by canonical name; empty without momentum."""
-        velocity: Arrays = optax.tree_utils.tree_get(self._optimizer, "trace", default={})
-        return {
-            name: canonical(velocity[path]) for name, path in self._keys.items() if path in velocity
+        """What training remembers, by the names of `archc.optimizer_state`."""
+        found = self._of_the_rule()
+        if self._average is not None:
+            found[AVERAGED] = np.array(self._averaged_steps, np.int64)
+            trained = dump(self._current(self._parameters, self._others), self._keys)
+            found |= {spelled(TRAINED, name): array for name, array in trained.items()}
+        return found
+
+    def _of_the_rule(self) -> dict[str, np.ndarray]:
+        """What the optimiser alone remembers."""
+        found = {
+            spelled(slot, name): canonical(arrays[path])
+            for slot, arrays in slots(self._optimizer).items()
+            for name, path in self._keys.items()
+            if path in arrays
         }
+        count = steps(self._optimizer)
+        if count is not None:
+            found[STEPS] = np.array(count, np.int64)
+        return found
 
     def load_optimizer_state(self, state: Mapping[str, np.ndarray]) -> None:
-        """Replace the velocity. Raises `DiagnosticError` (E0604)."""
+        """Replace it. Raises `DiagnosticError` (E0604)."""
         check_names({name: v.shape for name, v in self.optimizer_state().items()}, state)
-        self._keep_velocity(state)
+        if self._average is not None:
+            averages = self._averages
+            trained = {name: state[spelled(TRAINED, name)] for name in self._keys}
+            load(self._current(self._parameters, self._others), self._keys, trained)
+            self._take_arrays()
+            self._averages = averages
+            self._averaged_steps = int(state[AVERAGED])
+        self._keep_state(state)
 
     def rng_state(self) -> dict[str, np.ndarray]:
         """The streams that dropout draws from: keys and counts, by their paths."""
@@ -146,7 +186,7 @@ class JaxEngine:
             # A net without aux heads returns its logits alone.
             every: tuple[jax.Array, ...] = outputs if isinstance(outputs, tuple) else (outputs,)
             losses = [
-                weight * optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
+                weight * cross_entropy(logits, labels, self._smoothing)
                 for weight, logits in zip(self._loss_weights.values(), every, strict=True)
             ]
             wrong = (every[0].argmax(axis=1) != labels).sum()
@@ -159,6 +199,9 @@ class JaxEngine:
             )
         updates, optimizer = self._rule(lr).update(gradients, optimizer, parameters)
         updated: Any = optax.apply_updates(parameters, updates)
+        if self._limit is not None:
+            most = self._limit.most
+            updated |= {path: limited(updated[path], most) for path in self._filters}
         return updated, others, optimizer, (loss, wrong)
 
     def _predicted(self, parameters: Arrays, others: Arrays, images: jax.Array) -> jax.Array:
@@ -172,12 +215,7 @@ class JaxEngine:
         return jax.lax.with_sharding_constraint(images.transpose(0, 2, 3, 1), self._shared_out)
 
     def _rule(self, lr: jax.Array | float) -> optax.GradientTransformation:
-        return paper_sgd(
-            lr,
-            momentum=self._sgd.momentum,
-            weight_decay=self._sgd.weight_decay,
-            undecayed=self._undecayed,
-        )
+        return rule(self._form, lr, self._undecayed)
 
     def _batch(self, array: np.ndarray) -> jax.Array:
         """Images or labels on the devices: a share on each where they come out even, else all on
@@ -188,15 +226,20 @@ class JaxEngine:
     def _place(self, tree: Any) -> Any:
         return jax.device_put(tree, self._everywhere)
 
-    def _keep_velocity(self, state: Mapping[str, np.ndarray]) -> None:
-        """A velocity by canonical name, in the parameters' precision."""
-        if not state:
-            return
-        trace = {
-            self._keys[name]: stored(v).astype(self._parameters[self._keys[name]].dtype)
-            for name, v in state.items()
+    def _keep_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """What `optimizer_state` gives, in the parameters' precision."""
+        arrays: dict[str, Arrays] = {
+            slot: {
+                path: jax.device_put(
+                    stored(state[spelled(slot, name)]).astype(self._parameters[path].dtype)
+                )
+                for name, path in self._keys.items()
+                if path in there
+            }
+            for slot, there in slots(self._optimizer).items()
         }
-        self._optimizer = self._place(optax.tree_utils.tree_set(self._optimizer, trace=trace))
+        count = int(state[STEPS]) if STEPS in state else None
+        self._optimizer = self._place(replaced(self._optimizer, arrays, count))
 
     def _take_arrays(self) -> None:
         """The net's arrays, on every device."""
@@ -206,10 +249,23 @@ class JaxEngine:
             path for path, variable in by_path(others).items() if isinstance(variable, nnx.RngState)
         }
         self._others: Arrays = self._place(_arrays(others))
+        arrays = {**self._parameters, **self._others}
+        # Copies, for a step writes over the arrays that it is given.
+        self._averages: Arrays = (
+            {path: jnp.copy(arrays[path]) for path in self._keys.values()} if self._average else {}
+        )
 
-    def _current(self) -> nnx.Module:
-        """The net with the arrays of the last step."""
-        nnx.update(self._model, self._state({**self._parameters, **self._others}))
+    def _judged(self) -> tuple[Arrays, Arrays]:
+        """The parameters and the rest that predict: averages, where the recipe averages."""
+
+        def shown(arrays: Arrays) -> Arrays:
+            return {path: self._averages.get(path, array) for path, array in arrays.items()}
+
+        return shown(self._parameters), shown(self._others)
+
+    def _current(self, parameters: Arrays, others: Arrays) -> nnx.Module:
+        """The net with these arrays."""
+        nnx.update(self._model, self._state({**parameters, **others}))
         return self._model
 
     def _made(
@@ -225,6 +281,11 @@ class JaxEngine:
         return nnx.from_flat_state(
             (path, variable.replace(arrays[joined(path)])) for path, variable in variables
         )
+
+
+def _taken_in(averages: Arrays, trained: Arrays, share: jax.Array) -> Arrays:
+    """Averages moved by a share of the way to what is trained."""
+    return {path: a + share * (trained[path] - a) for path, a in averages.items()}
 
 
 def _arrays(state: nnx.State) -> Arrays:

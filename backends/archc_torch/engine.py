@@ -16,11 +16,16 @@ from archc.diagnostics import fail
 from archc.errors.backends import OneDeviceOnly
 from archc.errors.recipes import NoRecipe
 from archc.ir import Graph
+from archc.optimizer_state import AVERAGED, STEPS, TRAINED, spelled
 from archc.program_module import load_program
-from archc.recipe import Recipe
-from archc.trainable import trainable
+from archc.recipe import AdamW, Recipe, Sgd
+from archc.trainable import filters, trainable
 from archc.weights import check_names
+from archc_torch.adamw import DecoupledAdam
+from archc_torch.average import Averaged
+from archc_torch.limit import limit_filters
 from archc_torch.module import build
+from archc_torch.optimizer import Optimizer
 from archc_torch.sgd import PaperSgd
 
 
@@ -41,11 +46,12 @@ class TorchEngine:
         self._loss_weights: dict[str, float] = getattr(
             load_program(program), "LOSS_WEIGHTS", {"logits": 1.0}
         )
-        self._sgd = PaperSgd(
-            self.model.named_parameters(),
-            momentum=recipe.optimizer.momentum,
-            weight_decay=recipe.optimizer.weight_decay,
-            decay_bias=recipe.optimizer.decay_bias,
+        self._smoothing = recipe.loss.smoothing
+        self._optimizer = _rule(recipe.optimizer, self.model)
+        self._limit = recipe.limit
+        self._filters = [self._keys[name] for name in filters(graph)]
+        self._average = (
+            Averaged(recipe.average, self.model, self._keys.values()) if recipe.average else None
         )
 
     @property
@@ -65,25 +71,38 @@ class TorchEngine:
         weights = self._loss_weights.values()
         loss = torch.stack(
             [
-                weight * F.cross_entropy(logits, y)
+                weight * F.cross_entropy(logits, y, label_smoothing=self._smoothing)
                 for weight, logits in zip(weights, every, strict=True)
             ]
         ).sum()
         loss.backward()
-        self._sgd.step(lr)
+        self._optimizer.step(lr)
+        if self._limit is not None:
+            named = dict(self.model.named_parameters())
+            limit_filters((named[key] for key in self._filters), self._limit.most)
+        if self._average is not None:
+            self._average.step()
         wrong = int((every[0].argmax(dim=1) != y).sum())
         return Step(loss=float(loss.detach()), wrong=wrong)
 
+    @property
+    def judged(self) -> nn.Module:
+        """The net that predicts: the one with the averages, where the recipe averages."""
+        return self.model if self._average is None else self._average.model
+
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Class probabilities `(N, classes)` in evaluation mode."""
-        self.model.eval()
+        self.judged.eval()
         # `predict` is a method of every program that ends in softmax.
-        probabilities: Tensor = self.model.predict(torch.from_numpy(images).to(self._device))  # pyright: ignore[reportCallIssue, reportAssignmentType]
+        probabilities: Tensor = self.judged.predict(torch.from_numpy(images).to(self._device))  # pyright: ignore[reportCallIssue, reportAssignmentType]
         return probabilities.float().cpu().numpy()
 
     def weights(self) -> dict[str, np.ndarray]:
         """Every parameter and buffer by canonical name."""
-        state = self.model.state_dict()
+        return self._arrays_of(self.judged)
+
+    def _arrays_of(self, model: nn.Module) -> dict[str, np.ndarray]:
+        state = model.state_dict()
         # A copy: the arrays must not change under the next step.
         return {name: state[key].cpu().numpy().copy() for name, key in self._keys.items()}
 
@@ -91,25 +110,46 @@ class TorchEngine:
         """Replace every parameter and buffer. Raises `DiagnosticError` (E0604)."""
         state = self.model.state_dict()
         check_names({name: tuple(state[key].shape) for name, key in self._keys.items()}, weights)
-        self.model.load_state_dict(
+        self._fill(self.model, weights)
+        if self._average is not None:
+            self._fill(self._average.model, weights)
+
+    def _fill(self, model: nn.Module, weights: Mapping[str, np.ndarray]) -> None:
+        model.load_state_dict(
             {self._keys[name]: torch.from_numpy(array.copy()) for name, array in weights.items()}
         )
 
     def optimizer_state(self) -> dict[str, np.ndarray]:
-        """The velocity of every parameter by canonical name; empty without momentum."""
-        velocity = self._sgd.velocity()
-        return {
-            name: velocity[key].cpu().numpy().copy()
+        """What training remembers, by the names of `archc.optimizer_state`."""
+        found = {
+            spelled(slot, name): tensors[key].cpu().numpy().copy()
+            for slot, tensors in self._optimizer.slots().items()
             for name, key in self._keys.items()
-            if key in velocity
+            if key in tensors
         }
+        if self._optimizer.steps is not None:
+            found[STEPS] = np.array(self._optimizer.steps, np.int64)
+        if self._average is not None:
+            found[AVERAGED] = np.array(self._average.steps, np.int64)
+            for name, array in self._arrays_of(self.model).items():
+                found[spelled(TRAINED, name)] = array
+        return found
 
     def load_optimizer_state(self, state: Mapping[str, np.ndarray]) -> None:
-        """Replace the velocity. Raises `DiagnosticError` (E0604)."""
+        """Replace it. Raises `DiagnosticError` (E0604)."""
         check_names({name: v.shape for name, v in self.optimizer_state().items()}, state)
-        self._sgd.load_velocity(
-            {self._keys[name]: torch.from_numpy(array.copy()) for name, array in state.items()}
-        )
+        slots = {
+            slot: {
+                key: torch.from_numpy(state[spelled(slot, name)].copy())
+                for name, key in self._keys.items()
+                if key in tensors
+            }
+            for slot, tensors in self._optimizer.slots().items()
+        }
+        self._optimizer.load(slots, int(state[STEPS]) if STEPS in state else None)
+        if self._average is not None:
+            self._average.steps = int(state[AVERAGED])
+            self._fill(self.model, {name: state[spelled(TRAINED, name)] for name in self._keys})
 
     def rng_state(self) -> dict[str, np.ndarray]:
         """PyTorch's own source of chance, which dropout draws from, of each kind of device."""
@@ -124,6 +164,17 @@ class TorchEngine:
         torch.set_rng_state(torch.from_numpy(state["cpu"].copy()))
         if "cuda" in state:
             torch.cuda.set_rng_state(torch.from_numpy(state["cuda"].copy()), self._device)
+
+
+def _rule(form: Sgd | AdamW, model: nn.Module) -> Optimizer:
+    if isinstance(form, AdamW):
+        return DecoupledAdam(model.named_parameters(), form)
+    return PaperSgd(
+        model.named_parameters(),
+        momentum=form.momentum,
+        weight_decay=form.weight_decay,
+        decay_bias=form.decay_bias,
+    )
 
 
 def find_device(name: str) -> torch.device:

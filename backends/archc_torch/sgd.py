@@ -7,6 +7,9 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
+from archc.optimizer_state import VELOCITY
+from archc_torch.optimizer import Slots, by_decay
+
 
 class PaperSgd:
     """`v := momentum v - weight_decay lr w - lr g;  w := w + v` (AlexNet, Section 5).
@@ -26,15 +29,10 @@ class PaperSgd:
     ) -> None:
         self._named = dict(named)
         self._momentum = momentum
-        decayed: list[nn.Parameter] = []
-        undecayed: list[nn.Parameter] = []
-        for name, parameter in self._named.items():
-            keeps = decay_bias or not name.endswith("bias")
-            (decayed if keeps else undecayed).append(parameter)
-        groups = [(decayed, weight_decay), (undecayed, 0.0)]
-        self._decays = [decay for group, decay in groups if group]
+        groups = by_decay(self._named, weight_decay, decay_bias=decay_bias)
+        self._decays = [decay for _, decay in groups]
         self._sgd = torch.optim.SGD(
-            [{"params": group} for group, _ in groups if group], lr=1.0, momentum=momentum
+            [{"params": group} for group, _ in groups], lr=1.0, momentum=momentum
         )
 
     def step(self, lr: float) -> None:
@@ -47,18 +45,22 @@ class PaperSgd:
         self._sgd.step()
         self._sgd.zero_grad()
 
-    def velocity(self) -> dict[str, Tensor]:
-        """v by the parameter's name, zero before the first step; empty without momentum."""
+    @property
+    def steps(self) -> None:
+        """The rule knows no number of steps."""
+
+    def slots(self) -> Slots:
+        """v by the parameter's name, zero before the first step; nothing without momentum."""
         if not self._momentum:
             return {}
         found: dict[str, Tensor] = {}
         for name, parameter in self._named.items():
             buffer = self._sgd.state[parameter].get("momentum_buffer")
             found[name] = torch.zeros_like(parameter) if buffer is None else -buffer
-        return found
+        return {VELOCITY: found}
 
-    def load_velocity(self, velocity: Mapping[str, Tensor]) -> None:
-        """Replace v. Names and shapes are those of `velocity()`."""
-        for name, v in velocity.items():
+    def load(self, slots: Mapping[str, Mapping[str, Tensor]], steps: int | None) -> None:
+        """Replace v. Names and shapes are those of `slots()`."""
+        for name, v in slots.get(VELOCITY, {}).items():
             parameter = self._named[name]
             self._sgd.state[parameter]["momentum_buffer"] = (-v).to(parameter)

@@ -17,7 +17,15 @@ from archc.diagnostics import MAX_ERRORS
 from archc.driver import load
 from archc.form import Form
 from archc.ops import OPS
-from archc.recipe import INITIALISERS, OPTIMIZERS, SCHEDULES, TRANSFORMS
+from archc.recipe import (
+    AVERAGES,
+    INITIALISERS,
+    LIMITS,
+    LOSSES,
+    OPTIMIZERS,
+    SCHEDULES,
+    TRANSFORMS,
+)
 
 from .blocks import PAGES, ROOT
 
@@ -40,7 +48,11 @@ def test_each_op_has_its_section(op: type[Form]) -> None:
 
 @pytest.mark.parametrize(
     "form",
-    [*TRANSFORMS.values(), *OPTIMIZERS.values(), *SCHEDULES.values(), *INITIALISERS.values()],
+    [
+        form
+        for forms in (TRANSFORMS, OPTIMIZERS, SCHEDULES, INITIALISERS, LOSSES, AVERAGES, LIMITS)
+        for form in forms.values()
+    ],
     ids=lambda form: form.word,
 )
 def test_each_form_is_in_a_table(form: type[Form]) -> None:

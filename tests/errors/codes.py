@@ -50,6 +50,8 @@ ELSEWHERE = {
     "E0809": "tests/train/test_resume.py::test_starting_from_weights",
     "E0810": "tests/train/test_resume.py::test_what_is_no_run",
     "E0811": "tests/train/test_resume.py::test_a_run_that_has_all_its_epochs",
+    "E0812": "tests/train/test_warm_start.py::test_a_layer_goes_over_whole_or_not_at_all",
+    "E0813": "tests/train/test_warm_start.py::test_what_was_asked_for_has_to_match",
 }
 """Codes that the text of a spec cannot produce, and the tests that do."""
 

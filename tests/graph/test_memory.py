@@ -51,9 +51,15 @@ def test_bf16_halves_all_but_what_autocast_leaves_in_float32() -> None:
 
 
 @pytest.mark.parametrize(
-    ("recipe", "buffers"), [("", 0), (RECIPE.format(0), 0), (RECIPE.format(0.5), 1)]
+    ("recipe", "buffers"),
+    [
+        ("", 0),
+        (RECIPE.format(0), 0),
+        (RECIPE.format(0.5), 1),
+        ("recipe { optimizer adamw(lr = 0.1) batch 4 epochs 1 }", 2),
+    ],
 )
-def test_momentum_has_a_buffer_where_the_recipe_has_momentum(recipe: str, buffers: int) -> None:
+def test_buffers_are_what_the_optimizer_remembers(recipe: str, buffers: int) -> None:
     found = memory(branches(recipe))
     assert found.training.momentum == buffers * 4 * WEIGHTS
     assert found.inference.momentum == found.inference.gradients == 0

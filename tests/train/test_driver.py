@@ -25,7 +25,7 @@ from archc.backend import Step
 from archc.data.dense import Dense
 from archc.data.transforms import Flip, MultiScaleCrop, Resize, SubtractMean, TenCrop
 from archc.diagnostics import DiagnosticError
-from archc.recipe import Plateau, Recipe, Sgd, StepDecay
+from archc.recipe import Cosine, Plateau, Recipe, Sgd, StepDecay
 from archc.train import Job, Result, default_run_dir, train
 from archc.train.driver import last_line
 from archc.train.files import write_tensors, write_text, write_whole
@@ -144,6 +144,17 @@ def test_the_engine_gets_the_schedules_rates(job: Make, engine: SoftmaxRegressio
     recipe = dataclasses.replace(job().recipe, schedule=StepDecay(every=2, factor=0.5))
     train(job(recipe=recipe, batch=1437, epochs=4))
     assert engine.rates == pytest.approx([0.1, 0.1, 0.05, 0.05])
+
+
+def test_a_rate_can_change_with_every_step(job: Make, engine: SoftmaxRegression) -> None:
+    """Three epochs of two steps, the first of them the warm-up."""
+    recipe = dataclasses.replace(job().recipe, schedule=Cosine(warmup=1))
+    made = job(recipe=recipe, batch=1000)
+    train(made)
+    fall = [0.1 * (1 + math.cos(math.pi * step / 4)) / 2 for step in range(4)]
+    assert engine.rates == pytest.approx([0.05, 0.1, *fall])
+    assert [row["lr"] for row in rows(made.run_dir)] == [engine.rates[n] for n in (1, 3, 5)]
+    assert code_of(job(recipe=recipe, epochs=1, run_dir=made.run_dir.with_name("short"))) == "E0510"
 
 
 def test_a_schedule_can_end_training(job: Make) -> None:

@@ -1,6 +1,6 @@
 """ZFNet (Zeiler & Fergus 2013, Figure 3)
 
-Compiled by archc 0.1.0 from zfnet.arch (sha256 83895b2ae45bec8a).
+Compiled by archc 0.1.0 from zfnet.arch (sha256 64097235426a25f0).
 62,357,608 parameters;
 1.168 G multiply-adds at 3x224x224.
 """
