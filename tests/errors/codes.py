@@ -50,6 +50,8 @@ ELSEWHERE = {
     "E0809": "tests/train/test_resume.py::test_starting_from_weights",
     "E0810": "tests/train/test_resume.py::test_what_is_no_run",
     "E0811": "tests/train/test_resume.py::test_a_run_that_has_all_its_epochs",
+    "E0820": "tests/train/test_runs.py::test_metrics_that_cannot_be_read",
+    "E0821": "tests/train/test_runs.py::test_runs_that_cannot_be_drawn",
 }
 """Codes that the text of a spec cannot produce, and the tests that do."""
 
