@@ -25,7 +25,8 @@ import numpy as np
 
 from archc.backend import Engine
 from archc.data.pipeline import flatten
-from archc.data.prepare import DIGITS, Prepared
+from archc.data.prepare import Prepared
+from archc.data.sources import absolute
 from archc.diagnostics import fail
 from archc.errors.training import RunDirectoryExists
 from archc.train.curve import draw_curve
@@ -156,7 +157,7 @@ def described(job: Job, data: Prepared, engine: Engine) -> dict[str, object]:
         "data": {
             "name": dataset.name,
             # As it is found again, from wherever the run is gone on with.
-            "source": job.data if job.data == DIGITS else str(Path(job.data).resolve()),
+            "source": absolute(job.data),
             "about": dataset.about,
             "classes": list(dataset.classes),
             "training_images": len(dataset.train),

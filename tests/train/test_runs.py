@@ -253,8 +253,8 @@ def test_the_curve_goes_through_its_points(tmp_path: Path, capsys: Capture) -> N
     scale = (a - b) / (0.9 - 0.5)
     assert (b - c) == pytest.approx(scale * 0.1, abs=1e-3)
     assert (d - e) == pytest.approx(scale * (0.8 - 0.25), abs=1e-3)
-    assert (f - c) == pytest.approx(scale * (0.4 - 0.5), abs=1e-3)
-    assert (f - e) == pytest.approx(scale * (0.25 - 0.5), abs=1e-3)
+    assert (f - c) == pytest.approx(scale * (0.5 - 0.4), abs=1e-3)
+    assert (f - e) == pytest.approx(scale * (0.5 - 0.25), abs=1e-3)
 
 
 @pytest.mark.parametrize(("suffix", "begins"), [(".pdf", b"%PDF"), (".PNG", b"\x89PNG")])
