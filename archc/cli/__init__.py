@@ -21,6 +21,8 @@ COMMANDS = {
     "compile": "print a standalone program",
     "train": "train a net by its recipe",
     "evaluate": "measure weights on the images held out",
+    "runs": "list runs and their errors",
+    "plot": "draw the curves of runs in one figure",
     "fmt": "lay specs out in one way",
     "expand": "print a spec with everything written out",
     "ops": "list the ops, or explain one",

@@ -61,7 +61,7 @@ def _completions() -> dict[str, _Completion]:
         "FILE": shtab.FILE,
         "DIR": shtab.DIRECTORY,
         "RUN": shtab.DIRECTORY,
-        "digits|FOLDER": shtab.DIRECTORY,
+        "DATA": shtab.DIRECTORY,
         "CODE": _words("codes", entries()),
         "name": _words("ops", OPS),
         "backend": _words("backends", installed()),

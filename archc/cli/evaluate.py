@@ -36,7 +36,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
         help="the weights (of a run: those at its end, weights.safetensors)",
     )
     parser.add_argument(
-        "--data", metavar="digits|FOLDER", help="whose images (of a run: its own; else digits)"
+        "--data", metavar="DATA", help="whose images (of a run: its own; else digits)"
     )
     add_devices(parser)
     parser.add_argument("--batch", metavar="N", type=positive, help="images at once")

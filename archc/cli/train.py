@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from archc.train.warm_start import Pair
 
 _EPILOG = """\
-FOLDER holds train/CLASS/*.jpg and val/CLASS/*.jpg (or .png, ...). digits are the scans of
-handwritten digits that come with scikit-learn: 1,437 to train, 360 to test.
+DATA is a folder of train/CLASS/*.jpg and val/CLASS/*.jpg (or .png, ...); digits, the scans of
+handwritten digits that come with scikit-learn, 1,437 to train, 360 to test; cifar10:FOLDER, the
+files of CIFAR-10's binary version; or generated:N, N images of noisy patterns, for measuring.
 
 The run's folder keeps the spec as it was used, the program, metrics, weights, checkpoints
 and the learning curve. --resume RUN goes on with it after its last whole epoch, on the same
@@ -27,6 +28,7 @@ examples:
   archc train lenet --data digits
   archc train vgg_d --data photos --set classes=5 --batch 32
   archc train vgg_d --data photos --init-from runs/vgg_a --layers conv1,conv3=conv2,fc1
+  archc train cifar_relu --data cifar10:cifar-10-batches-bin
   archc train vgg_d --data photos --set classes=5 --input 3x64x64 --width 0.25
   archc train --resume runs/lenet-20261121-043119 --epochs 80
 """
@@ -52,7 +54,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.description = "Compile SPEC and train the program by the spec's recipe."
     parser.epilog = _EPILOG
     add_spec(parser, required=False)
-    parser.add_argument("--data", metavar="digits|FOLDER", help="what to train on (digits)")
+    parser.add_argument("--data", metavar="DATA", help="what to train on (digits)")
     add_devices(parser)
     parser.add_argument("--batch", metavar="N", type=positive, help="instead of the recipe's batch")
     parser.add_argument(

@@ -12,18 +12,14 @@ from typing_extensions import override
 from archc.data.ahead import ahead
 from archc.data.dataset import Dataset, Split
 from archc.data.dense import Dense
-from archc.data.digits import load_digits
-from archc.data.folder import open_folder
 from archc.data.loader import Loader
 from archc.data.pipeline import Named, Pipeline, Statistics, learn
 from archc.data.pixels import Pixels
+from archc.data.sources import open_source
 from archc.data.transforms import Transform, Where, misplaced
 from archc.data.whole import Check, WholeImages
 from archc.diagnostics import Sink, fail
 from archc.errors.data import ChannelsUnsupported, ClassCountDiffers
-
-DIGITS = "digits"
-"""The set that is not a folder; a folder of that name is `./digits`."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +63,7 @@ def prepare(
     channels = shape[0]
     if channels not in (1, 3):
         fail(ChannelsUnsupported(channels=channels))
-    dataset = load_digits(channels) if source == DIGITS else open_folder(source, channels)
+    dataset = open_source(source, shape=shape, classes=classes)
     if len(dataset.classes) != classes:
         fail(ClassCountDiffers(data=source, has=len(dataset.classes), net=classes))
 

@@ -19,7 +19,7 @@ def listed(names: Sequence[str], most: int = 5) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class DataNotFound(Diagnostic):
-    """`--data` is neither `digits` nor a folder."""
+    """`--data` names neither a set that archc knows nor a folder."""
 
     code: ClassVar[str] = "E0701"
     path: str
@@ -28,7 +28,7 @@ class DataNotFound(Diagnostic):
         return f"there is no folder '{self.path}' to take images from"
 
     def help(self) -> str:
-        return f"give 'digits', or a folder that holds {LAYOUT}"
+        return f"give 'digits', 'cifar10:FOLDER', 'generated:1000', or a folder that holds {LAYOUT}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -277,3 +277,54 @@ class ImageDoesNotFit(Diagnostic):
 
     def help(self) -> str:
         return "scales in dense that are not smaller than the net's input"
+
+
+BINARY = "the download called 'CIFAR-10 binary version', cifar-10-binary.tar.gz"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CifarFile(Diagnostic):
+    """A file of CIFAR-10 is missing, has another size, or a label that is none."""
+
+    code: ClassVar[str] = "E0717"
+    path: str
+    reason: str
+
+    def message(self) -> str:
+        return f"the CIFAR-10 file '{self.path}' cannot be used: {self.reason}"
+
+    def help(self) -> str:
+        return f"unpack {BINARY}, again and whole"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CifarPickles(Diagnostic):
+    """The Python version of CIFAR-10 is pickles, which run whatever code they hold when they are
+    opened, so archc opens none."""
+
+    code: ClassVar[str] = "E0718"
+    path: str
+
+    def message(self) -> str:
+        return f"'{self.path}' holds the Python version of CIFAR-10, which is pickles"
+
+    def notes(self) -> Sequence[str]:
+        return ("a pickle runs what code it holds when it is opened; archc opens none",)
+
+    def help(self) -> str:
+        return f"take {BINARY}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BadGenerated(Diagnostic):
+    """A generated set has a number of images that none can have."""
+
+    code: ClassVar[str] = "E0719"
+    count: str
+    most: int
+
+    def message(self) -> str:
+        return f"'generated:{self.count}' is no number of images from 1 to {self.most:,}"
+
+    def help(self) -> str:
+        return "generated:1000"

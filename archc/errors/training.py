@@ -217,3 +217,26 @@ class LayerDiffers(Diagnostic):
 
     def message(self) -> str:
         return f"{self.name} cannot start from there: {self.reason}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BadMetrics(Diagnostic):
+    """The file of a run that says what came out of each epoch cannot be read."""
+
+    code: ClassVar[str] = "E0820"
+    path: str
+    reason: str
+
+    def message(self) -> str:
+        return f"the metrics '{self.path}' cannot be read: {self.reason}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NothingToDraw(Diagnostic):
+    """A run that is to be drawn has no full epoch yet."""
+
+    code: ClassVar[str] = "E0821"
+    run: str
+
+    def message(self) -> str:
+        return f"the run '{self.run}' has no full epoch, so there is nothing of it to draw"

@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from archc.train.figure import STYLE, marked
 from archc.train.files import write_whole
 from archc.train.metrics import EpochMetrics
 
@@ -16,17 +17,6 @@ from archc.train.metrics import EpochMetrics
 TRAINING, HELD_OUT, QUIET = "#0072B2", "#D55E00", "#666666"
 
 MAX_RATE_MARKS = 6
-
-STYLE: dict[str, Any] = {
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.8,
-    # Fixed, so that the same run gives the same file.
-    "svg.hashsalt": "archc",
-}
 
 
 def draw_curve(name: str, epochs: Sequence[EpochMetrics], held_out: str, directory: Path) -> None:
@@ -89,8 +79,3 @@ def draw_curve(name: str, epochs: Sequence[EpochMetrics], held_out: str, directo
         svg, png = directory / "curve.svg", directory / "curve.png"
         write_whole(svg, lambda beside: figure.savefig(beside, metadata={"Date": None}))
         write_whole(png, lambda beside: figure.savefig(beside, dpi=300))
-
-
-def marked(points: int) -> int:
-    """Every how many points a marker stands, so that about a dozen do."""
-    return max(1, points // 12)

@@ -117,9 +117,11 @@ class _Training:
             if not isinstance(error.diagnostics[0], LossNotFinite | ProbabilityNotFinite):
                 self._save_last()
             self.run.draw(self.history)
+            self.run.say("failed")
             raise
         self._save_last()
         self.run.draw(self.history)
+        self.run.say(status)
         last = self.history[-1] if self.history else None
         return Result(
             status=status,

@@ -34,7 +34,7 @@ class Job:
     """Called once the data have been checked: a large net takes its time to be made."""
     backend: str
     data: str
-    """`digits`, or the path of an image folder."""
+    """As `archc.data.sources` names it: `digits`, or the path of an image folder."""
     run_dir: Path
     """Made by the run; must not exist, unless the run goes on."""
     spec_text: str

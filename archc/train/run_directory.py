@@ -25,7 +25,8 @@ import numpy as np
 
 from archc.backend import Engine
 from archc.data.pipeline import flatten
-from archc.data.prepare import DIGITS, Prepared
+from archc.data.prepare import Prepared
+from archc.data.sources import absolute
 from archc.diagnostics import fail
 from archc.errors.training import RunDirectoryExists
 from archc.train.curve import draw_curve
@@ -33,6 +34,7 @@ from archc.train.events import Events
 from archc.train.files import write_tensors, write_text, writing
 from archc.train.job import Job
 from archc.train.metrics import EpochMetrics
+from archc.train.record import State, lock
 
 DISTRIBUTIONS = ("archc-nets", "numpy", "pillow", "pydantic", "safetensors", "scikit-learn")
 """Whose versions are noted, beside the backend's own."""
@@ -71,8 +73,8 @@ class RunDirectory(AbstractContextManager["RunDirectory"]):
                     fail(RunDirectoryExists(path=str(self.path)))
         write_text(self.path / "spec.arch", job.spec_text)
         write_text(self.path / "program.py", job.program_text)
-        settings = json.dumps(about, indent=2, ensure_ascii=False, allow_nan=False)
-        write_text(self.path / "run.json", settings + "\n")
+        self._about = about
+        self.say("running")
         if data.statistics:
             write_tensors(
                 self.path / "statistics.safetensors",
@@ -83,6 +85,7 @@ class RunDirectory(AbstractContextManager["RunDirectory"]):
         write_text(metrics, "".join(map(self._line, history)))
         with writing(self.path):
             self._metrics = metrics.open("a", encoding="utf-8", newline="\n")
+            lock(self._metrics.fileno())
             try:
                 self._events = Events(self.path, after=len(history))
             except BaseException:
@@ -97,6 +100,12 @@ class RunDirectory(AbstractContextManager["RunDirectory"]):
     ) -> None:
         self._metrics.close()
         self._events.close()
+
+    def say(self, status: State) -> None:
+        """Note in `run.json` how the run stands."""
+        about = {**self._about, "status": status}
+        text = json.dumps(about, indent=2, ensure_ascii=False, allow_nan=False)
+        write_text(self.path / "run.json", text + "\n")
 
     @property
     def best(self) -> Path:
@@ -150,7 +159,7 @@ def described(job: Job, data: Prepared, engine: Engine) -> dict[str, object]:
         "data": {
             "name": dataset.name,
             # As it is found again, from wherever the run is gone on with.
-            "source": job.data if job.data == DIGITS else str(Path(job.data).resolve()),
+            "source": absolute(job.data),
             "about": dataset.about,
             "classes": list(dataset.classes),
             "training_images": len(dataset.train),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from archc.data.pipeline import Statistics, unflatten
-from archc.data.prepare import DIGITS
+from archc.data.sources import from_here
 from archc.diagnostics import fail
 from archc.errors.training import NoRun
 from archc.train.files import read_tensors
@@ -53,16 +53,7 @@ def read_settings(run_dir: Path) -> Settings:
         type(number) is int for number in numbers.values()
     ):
         fail(NoRun(path=str(run_dir), reason="run.json does not say what it should"))
-    return Settings(**{**texts, "data": _from_here(texts["data"])}, **numbers)
-
-
-def _from_here(source: str) -> str:
-    """A data set as one would name it: a folder below this one without the way to here."""
-    here = Path.cwd()
-    if source == DIGITS or not Path(source).is_relative_to(here):
-        return source
-    below = str(Path(source).relative_to(here))
-    return source if below == DIGITS else below
+    return Settings(**{**texts, "data": from_here(texts["data"])}, **numbers)
 
 
 def read_statistics(run_dir: Path) -> Statistics | None:

@@ -102,7 +102,7 @@ def _console(block: Block, command: Command, folder: Path) -> None:
     assert program in found, f"{block.place}: the docs run archc and python, not {program}"
     if block.manner == "recorded":
         rest += ["--epochs", "1"]
-    if block.manner and "--device" not in rest:
+    if block.manner and rest[0] in ("train", "evaluate") and "--device" not in rest:
         # The pages were written on a CPU, and tests must not depend on what else there is.
         rest += ["--device", "cpu"]
     command_line = (found[program], *rest)

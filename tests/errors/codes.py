@@ -39,6 +39,9 @@ ELSEWHERE = {
     "E0714": "tests/data/test_datasets.py::test_without_scikit_learn_there_are_no_digits",
     "E0715": "tests/data/test_datasets.py::test_a_folder_that_may_not_be_listed",
     "E0716": "tests/torch/test_dense.py::test_images_that_the_net_cannot_take",
+    "E0717": "tests/data/test_cifar.py::test_files_that_are_not_whole",
+    "E0718": "tests/data/test_cifar.py::test_the_python_version_is_refused",
+    "E0719": "tests/data/test_generated.py::test_no_number_of_images",
     "E0801": "tests/train/test_driver.py::test_faults_are_found_before_the_folder_is_made",
     "E0802": "tests/train/test_driver.py::test_divergence_names_the_step_and_keeps_the_best",
     "E0803": "tests/train/test_driver.py::test_predictions_are_checked",
@@ -52,6 +55,8 @@ ELSEWHERE = {
     "E0811": "tests/train/test_resume.py::test_a_run_that_has_all_its_epochs",
     "E0812": "tests/train/test_warm_start.py::test_a_layer_goes_over_whole_or_not_at_all",
     "E0813": "tests/train/test_warm_start.py::test_what_was_asked_for_has_to_match",
+    "E0820": "tests/train/test_runs.py::test_metrics_that_cannot_be_read",
+    "E0821": "tests/train/test_runs.py::test_runs_that_cannot_be_drawn",
 }
 """Codes that the text of a spec cannot produce, and the tests that do."""
 
