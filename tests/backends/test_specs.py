@@ -12,7 +12,13 @@ from tests.zoo.small import NAMES, small
 from . import running
 from .examine import TOLERANCE, case, examine, examine_float32
 
-QUICK = ("lenet", "cifar_relu")
+QUICK = ("lenet", "alexnet", "shufflenet_v2_x1_0")
+"""The cheapest that have between them average and max pooling, towers, LRN, dropout, batch norm,
+depthwise convolutions, splitting and joining."""
+
+FLIPPED = {"densenet121": 5e-3}
+"""Bounds of float32 gradients where rounding takes a unit past its ReLU's zero in JAX and not in
+PyTorch (1.5e-3 was measured; in float64, where it does not, they agree to 2e-13)."""
 
 every_net = pytest.mark.parametrize(
     "name", [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in NAMES]
@@ -33,7 +39,9 @@ def test_the_backends_agree_in_float32(name: str) -> None:
     found = examine_float32(case(small(name).graph), running.NAMES)
     running.runner("jax").forget()
     _print({what: d for what, (d, _) in found.items()})
-    assert {what: pair for what, pair in found.items() if not pair[0] <= pair[1]} == {}
+    flipped = FLIPPED.get(name, 0.0)
+    bounds = {w: max(b, flipped) if "gradient" in w else b for w, (_, b) in found.items()}
+    assert {what: d for what, (d, _) in found.items() if not d <= bounds[what]} == {}
 
 
 def _print(found: dict[str, float]) -> None:
