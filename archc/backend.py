@@ -112,11 +112,19 @@ class Backend(Protocol):
         ...
 
     def engine(
-        self, program: Program, graph: Graph, recipe: Recipe, *, device: str, seed: int
+        self,
+        program: Program,
+        graph: Graph,
+        recipe: Recipe,
+        *,
+        device: str,
+        seed: int,
+        accumulate: int = 1,
     ) -> Engine:
         """The program loaded, initialised by the recipe and placed on a device.
 
         `device` is a word of `archc.devices`: `auto`, `cpu`, `cpu:4`, `cuda:1`, `gpus:4`.
+        A step computes its batch in `accumulate` pieces and sums their gradients.
         """
         ...
 

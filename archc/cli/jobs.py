@@ -49,6 +49,7 @@ def make_job(
     weights: Path | None = None,
     init_from: Path | None = None,
     layers: tuple[Pair, ...] = (),
+    accumulate: int = 1,
     resume: bool = False,
 ) -> Job:
     """A job for a net; None is what the recipe says. Raises `DiagnosticError`."""
@@ -65,7 +66,9 @@ def make_job(
 
     def engine_of(made: Program, of: Graph) -> Engine:
         try:
-            return framework.engine(made, of, recipe, device=device, seed=seed)
+            return framework.engine(
+                made, of, recipe, device=device, seed=seed, accumulate=accumulate
+            )
         except ImportError as error:
             fail(BackendBroken(name=backend, reason=str(error)))
 
@@ -97,6 +100,7 @@ def make_job(
         weights=weights,
         init_from=init_from,
         layers=layers,
+        accumulate=accumulate,
         resume=resume,
         quiet=arguments.quiet,
         command=tuple(sys.argv),

@@ -40,6 +40,7 @@ _SETTLED = {
     "width": "--width",
     "data": "--data",
     "batch": "--batch",
+    "accumulate": "--accumulate",
     "seed": "--seed",
     "weights": "--weights",
     "init_from": "--init-from",
@@ -59,6 +60,12 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", metavar="N", type=positive, help="instead of the recipe's batch")
     parser.add_argument(
         "--epochs", metavar="N", type=positive, help="instead of the recipe's epochs"
+    )
+    parser.add_argument(
+        "--accumulate",
+        metavar="N",
+        type=positive,
+        help="compute each batch in N pieces, which need less memory (1)",
     )
     parser.add_argument("--seed", metavar="N", type=not_negative, help="of all chance (0)")
     starts = parser.add_mutually_exclusive_group()
@@ -124,6 +131,7 @@ def _new(arguments: argparse.Namespace) -> Job:
         weights=Path(arguments.weights) if arguments.weights else None,
         init_from=Path(arguments.init_from) if arguments.init_from else None,
         layers=_pairs(arguments.layers),
+        accumulate=arguments.accumulate or 1,
     )
 
 
@@ -151,6 +159,7 @@ def _resumed(arguments: argparse.Namespace) -> Job:
         run_dir=path,
         seed=before.seed,
         batch=before.batch,
+        accumulate=before.accumulate,
         epochs=arguments.epochs or before.epochs,
         resume=True,
     )

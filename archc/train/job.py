@@ -49,6 +49,8 @@ class Job:
     """What `make_engine` asks the backend for, for the log of the run."""
     weights: Path | None = None
     """The file whose weights the run starts from; None: as the recipe's `init` says."""
+    accumulate: int = 1
+    """In how many pieces a batch is computed."""
     init_from: Path | None = None
     """The file or run of another net whose layers this one starts from, where they match."""
     layers: tuple[Pair, ...] = ()

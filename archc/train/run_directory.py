@@ -151,6 +151,7 @@ def described(job: Job, data: Prepared, engine: Engine) -> dict[str, object]:
         "layers": [f"{pair.ours}={pair.theirs}" for pair in job.layers],
         "seed": job.seed,
         "batch": job.batch,
+        "accumulate": job.accumulate,
         "epochs": job.epochs,
     }
     return {

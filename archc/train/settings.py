@@ -25,6 +25,8 @@ class Settings:
     seed: int
     batch: int
     epochs: int
+    accumulate: int
+    """In how many pieces a batch is computed."""
 
 
 def is_run(path: Path) -> bool:
@@ -43,7 +45,7 @@ def read_settings(run_dir: Path) -> Settings:
             "device": run["requested_device"],
             "data": run["data"]["source"],
         }
-        numbers = {name: run[name] for name in ("seed", "batch", "epochs")}
+        numbers = {name: run[name] for name in ("seed", "batch", "epochs", "accumulate")}
     except OSError as error:
         reason = f"run.json: {(error.strerror or str(error)).lower()}"
         fail(NoRun(path=str(run_dir), reason=reason))

@@ -31,8 +31,15 @@ class JaxBackend:
         return build(program)
 
     def engine(
-        self, program: Program, graph: Graph, recipe: Recipe, *, device: str, seed: int
+        self,
+        program: Program,
+        graph: Graph,
+        recipe: Recipe,
+        *,
+        device: str,
+        seed: int,
+        accumulate: int = 1,
     ) -> JaxEngine:
         from archc_jax.engine import JaxEngine
 
-        return JaxEngine(program, graph, recipe, device=device, seed=seed)
+        return JaxEngine(program, graph, recipe, device=device, seed=seed, accumulate=accumulate)

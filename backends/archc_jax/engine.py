@@ -18,6 +18,7 @@ from archc.diagnostics import fail
 from archc.errors.recipes import NoRecipe
 from archc.ir import Graph
 from archc.optimizer_state import AVERAGED, STEPS, TRAINED, spelled
+from archc.pieces import pieces
 from archc.program_module import load_program
 from archc.recipe import Recipe
 from archc.trainable import filters, trainable
@@ -33,6 +34,10 @@ Arrays = dict[str, jax.Array]
 """Arrays by the path that they have in the program."""
 
 
+Sums = tuple[Arrays, jax.Array, jax.Array]
+"""Gradients, the loss and the wrong answers."""
+
+
 class JaxEngine:
     """Trains the program that `archc compile` prints, and nothing else.
 
@@ -46,7 +51,14 @@ class JaxEngine:
     """
 
     def __init__(
-        self, program: Program, graph: Graph, recipe: Recipe, *, device: str, seed: int
+        self,
+        program: Program,
+        graph: Graph,
+        recipe: Recipe,
+        *,
+        device: str,
+        seed: int,
+        accumulate: int = 1,
     ) -> None:
         trainable(graph)
         if recipe.optimizer is None:
@@ -62,6 +74,7 @@ class JaxEngine:
         }
         self._keys = program.keys
         self._smoothing = recipe.loss.smoothing
+        self._accumulate = accumulate
         self._limit = recipe.limit
         self._filters = frozenset(program.keys[name] for name in filters(graph))
         self._average = recipe.average
@@ -83,19 +96,24 @@ class JaxEngine:
         self._step = jax.jit(
             self._stepped, donate_argnums=(0, 1, 2), out_shardings=self._everywhere
         )
+        self._add = jax.jit(self._added, donate_argnums=(1, 2), out_shardings=self._everywhere)
+        self._update = jax.jit(self._updated, donate_argnums=(0, 1), out_shardings=self._everywhere)
         self._taken_in = jax.jit(_taken_in, donate_argnums=0, out_shardings=self._everywhere)
         self._predict = jax.jit(self._predicted, out_shardings=self._everywhere)
 
     def step(self, images: np.ndarray, labels: np.ndarray, lr: float) -> Step:
         """One optimiser step on a batch `(N, C, H, W)`, `(N,)`."""
-        self._parameters, self._others, self._optimizer, seen = self._step(
-            self._parameters,
-            self._others,
-            self._optimizer,
-            lr,
-            self._batch(images),
-            self._batch(labels),
-        )
+        if self._accumulate == 1:
+            self._parameters, self._others, self._optimizer, seen = self._step(
+                self._parameters,
+                self._others,
+                self._optimizer,
+                lr,
+                self._batch(images),
+                self._batch(labels),
+            )
+        else:
+            seen = self._step_in_pieces(images, labels, lr)
         if self._average is not None:
             self._averaged_steps += 1
             share = 1.0 - self._average.keep(self._averaged_steps)
@@ -104,6 +122,26 @@ class JaxEngine:
             self._averages = self._taken_in(self._averages, trained, share)
         loss, wrong = jax.device_get(seen)
         return Step(loss=float(loss), wrong=int(wrong))
+
+    def _step_in_pieces(
+        self, images: np.ndarray, labels: np.ndarray, lr: float
+    ) -> tuple[jax.Array, jax.Array]:
+        """The same step, of gradients that are summed up piece by piece."""
+        sums = (jax.tree.map(jnp.zeros_like, self._parameters), jnp.zeros(()), jnp.zeros((), int))
+        for piece in pieces(len(labels), self._accumulate):
+            self._others, sums = self._add(
+                self._parameters,
+                self._others,
+                self._place(sums),
+                len(labels[piece]) / len(labels),
+                self._batch(images[piece]),
+                self._batch(labels[piece]),
+            )
+        gradients, loss, wrong = sums
+        self._parameters, self._optimizer = self._update(
+            self._parameters, self._optimizer, gradients, lr
+        )
+        return loss, wrong
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Class probabilities `(N, classes)` in evaluation mode."""
@@ -178,6 +216,30 @@ class JaxEngine:
         labels: jax.Array,
     ) -> tuple[Arrays, Arrays, Any, tuple[jax.Array, jax.Array]]:
         """A step as a function of all that it changes, for `jit`."""
+        gradients, others, seen = self._measured(parameters, others, images, labels)
+        parameters, optimizer = self._updated(parameters, optimizer, gradients, lr)
+        return parameters, others, optimizer, seen
+
+    def _added(
+        self,
+        parameters: Arrays,
+        others: Arrays,
+        sums: Sums,
+        part: jax.Array,
+        images: jax.Array,
+        labels: jax.Array,
+    ) -> tuple[Arrays, Sums]:
+        """Gradients, loss and wrong answers with those of a piece, `part` of the batch."""
+        gradients, others, (loss, wrong) = self._measured(parameters, others, images, labels)
+        before, loss_before, wrong_before = sums
+        total = {path: before[path] + part * g for path, g in gradients.items()}
+        return others, (total, loss_before + part * loss, wrong_before + wrong)
+
+    def _measured(
+        self, parameters: Arrays, others: Arrays, images: jax.Array, labels: jax.Array
+    ) -> tuple[Arrays, Arrays, tuple[jax.Array, jax.Array]]:
+        """The gradients of the mean loss of some images, what the net changes as it is applied,
+        and the loss and the wrong answers."""
         labels = jax.lax.with_sharding_constraint(labels, self._shared_out)
 
         def measured(parameters: Arrays) -> tuple[jax.Array, tuple[jax.Array, Arrays]]:
@@ -197,12 +259,18 @@ class JaxEngine:
             (loss, (wrong, others)), gradients = jax.value_and_grad(measured, has_aux=True)(
                 parameters
             )
+        return gradients, others, (loss, wrong)
+
+    def _updated(
+        self, parameters: Arrays, optimizer: Any, gradients: Arrays, lr: jax.Array
+    ) -> tuple[Arrays, Any]:
+        """The parameters after a step along these gradients, and what the rule remembers."""
         updates, optimizer = self._rule(lr).update(gradients, optimizer, parameters)
         updated: Any = optax.apply_updates(parameters, updates)
         if self._limit is not None:
             most = self._limit.most
             updated |= {path: limited(updated[path], most) for path in self._filters}
-        return updated, others, optimizer, (loss, wrong)
+        return updated, optimizer
 
     def _predicted(self, parameters: Arrays, others: Arrays, images: jax.Array) -> jax.Array:
         # `predict` is a method of every program that ends in softmax.

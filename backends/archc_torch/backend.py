@@ -31,8 +31,15 @@ class TorchBackend:
         return build(program)
 
     def engine(
-        self, program: Program, graph: Graph, recipe: Recipe, *, device: str, seed: int
+        self,
+        program: Program,
+        graph: Graph,
+        recipe: Recipe,
+        *,
+        device: str,
+        seed: int,
+        accumulate: int = 1,
     ) -> TorchEngine:
         from archc_torch.engine import TorchEngine
 
-        return TorchEngine(program, graph, recipe, device=device, seed=seed)
+        return TorchEngine(program, graph, recipe, device=device, seed=seed, accumulate=accumulate)

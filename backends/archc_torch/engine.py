@@ -17,6 +17,7 @@ from archc.errors.backends import OneDeviceOnly
 from archc.errors.recipes import NoRecipe
 from archc.ir import Graph
 from archc.optimizer_state import AVERAGED, STEPS, TRAINED, spelled
+from archc.pieces import pieces
 from archc.program_module import load_program
 from archc.recipe import AdamW, Recipe, Sgd
 from archc.trainable import filters, trainable
@@ -33,7 +34,14 @@ class TorchEngine:
     """Trains the program that `archc compile` prints, and nothing else."""
 
     def __init__(
-        self, program: Program, graph: Graph, recipe: Recipe, *, device: str, seed: int
+        self,
+        program: Program,
+        graph: Graph,
+        recipe: Recipe,
+        *,
+        device: str,
+        seed: int,
+        accumulate: int = 1,
     ) -> None:
         trainable(graph)
         if recipe.optimizer is None:
@@ -47,6 +55,7 @@ class TorchEngine:
             load_program(program), "LOSS_WEIGHTS", {"logits": 1.0}
         )
         self._smoothing = recipe.loss.smoothing
+        self._accumulate = accumulate
         self._optimizer = _rule(recipe.optimizer, self.model)
         self._limit = recipe.limit
         self._filters = [self._keys[name] for name in filters(graph)]
@@ -63,6 +72,22 @@ class TorchEngine:
     def step(self, images: np.ndarray, labels: np.ndarray, lr: float) -> Step:
         """One optimiser step on a batch `(N, C, H, W)`, `(N,)`."""
         self.model.train()
+        total, wrong = 0.0, 0
+        for piece in pieces(len(labels), self._accumulate):
+            part = len(labels[piece]) / len(labels)
+            loss, missed = self._loss(images[piece], labels[piece])
+            (loss * part).backward()
+            total, wrong = total + float(loss.detach()) * part, wrong + missed
+        self._optimizer.step(lr)
+        if self._limit is not None:
+            named = dict(self.model.named_parameters())
+            limit_filters((named[key] for key in self._filters), self._limit.most)
+        if self._average is not None:
+            self._average.step()
+        return Step(loss=total, wrong=wrong)
+
+    def _loss(self, images: np.ndarray, labels: np.ndarray) -> tuple[Tensor, int]:
+        """The mean loss of some images, of which gradients can be taken, and the wrong answers."""
         x = torch.from_numpy(images).to(self._device)
         y = torch.from_numpy(labels).to(self._device)
         outputs: Any = self.model(x)
@@ -75,15 +100,7 @@ class TorchEngine:
                 for weight, logits in zip(weights, every, strict=True)
             ]
         ).sum()
-        loss.backward()
-        self._optimizer.step(lr)
-        if self._limit is not None:
-            named = dict(self.model.named_parameters())
-            limit_filters((named[key] for key in self._filters), self._limit.most)
-        if self._average is not None:
-            self._average.step()
-        wrong = int((every[0].argmax(dim=1) != y).sum())
-        return Step(loss=float(loss.detach()), wrong=wrong)
+        return loss, int((every[0].argmax(dim=1) != y).sum())
 
     @property
     def judged(self) -> nn.Module:

@@ -37,19 +37,25 @@ def graph(recipe: str) -> Graph:
 
 
 @contextmanager
-def engine(backend: str, of: Graph, weights: Arrays | None = None) -> Iterator[Engine]:
+def engine(
+    backend: str, of: Graph, weights: Arrays | None = None, accumulate: int = 1
+) -> Iterator[Engine]:
     """An engine in float64, with these weights where they are given."""
     if of.recipe is None:
         raise ValueError("the net has a recipe")
     program = compile_graph(of, backend)
     with jax.enable_x64(True):
         if backend == "torch":
-            made: Engine = archc_torch.backend.engine(program, of, of.recipe, device="cpu", seed=0)
+            made: Engine = archc_torch.backend.engine(
+                program, of, of.recipe, device="cpu", seed=0, accumulate=accumulate
+            )
             if isinstance(made, TorchEngine):
                 made.model.double()
                 made.judged.double()
         else:
-            made = archc_jax.backend.engine(program, of, of.recipe, device="cpu", seed=0)
+            made = archc_jax.backend.engine(
+                program, of, of.recipe, device="cpu", seed=0, accumulate=accumulate
+            )
         if weights is not None:
             made.load_weights(weights)
         yield made

@@ -57,12 +57,14 @@ def test_a_run_that_was_cut_off_goes_on_to_the_bit(
 ) -> None:
     spec, whole, run = tmp_path / "small.arch", tmp_path / "whole", tmp_path / "run"
     spec.write_text(SPEC % recipe)
-    archc("train", spec, "--backend", backend, "--device", "cpu", "-o", whole)
+    options = ("--backend", backend, "--device", "cpu", "--accumulate", 2)
+    archc("train", spec, *options, "-o", whole)
     shutil.copytree(whole, run)
     # As if it had been killed in its last epoch.
     shutil.rmtree(run / "checkpoints" / "epoch-00003")
     (run / "weights.safetensors").unlink()
     archc("train", "--resume", run)
+    assert json.loads((run / "run.json").read_text())["accumulate"] == 2
     assert rows(run) == rows(whole)
     for name in ("weights", "best"):
         assert same(run / f"{name}.safetensors", whole / f"{name}.safetensors")
