@@ -49,6 +49,8 @@ class TorchEngine:
         self._device = find_device(device)
         self._keys = program.keys
         self.versions: Mapping[str, str] = {"torch": torch.__version__}
+        # float32 means float32: cuDNN would take TF32 for convolutions.
+        torch.backends.cudnn.allow_tf32 = False
         torch.manual_seed(seed)
         self.model: nn.Module = build(program).to(self._device)
         self._loss_weights: dict[str, float] = getattr(

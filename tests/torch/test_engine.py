@@ -268,3 +268,11 @@ def test_programs_leave_no_file_behind(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(tempfile, "tempdir", None)
     engine(net(f"input(3x8x8) fc(3) softmax {RECIPE}"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_float32_is_not_tf32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyTorch allows it in convolutions unless told otherwise."""
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    engine(net(f"input(1x4x4) fc(2) softmax {RECIPE}"))
+    assert not torch.backends.cudnn.allow_tf32
+    assert not torch.backends.cuda.matmul.allow_tf32
