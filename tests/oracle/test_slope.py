@@ -49,7 +49,8 @@ def test_equals_central_differences(name: str) -> None:
     rng = np.random.default_rng(3)
     weights = interpreter.random_weights(graph, rng)
     x = rng.normal(size=(3, *graph.input))
-    labels = rng.integers(0, graph.shape[0], (3, *(graph.shape[1:] if graph.shape[1] > 1 else ())))
+    place = () if graph.shape[1:] == (1, 1) else graph.shape[1:]
+    labels = rng.integers(0, graph.shape[0], (3, *place))
     along = {n: rng.normal(size=w.shape) for n, w in weights.items() if "running" not in n}
     along_x = rng.normal(size=x.shape)
 

@@ -26,11 +26,12 @@ def test_attributes_are_the_canonical_names(name: str) -> None:
     # PyTorch's own count of batches is no part of a net.
     shapes = {n: tuple(a.shape) for n, a in state if not n.endswith("num_batches_tracked")}
     assert shapes == {
-        f"{node.path}.{weight}": info.shape
+        emitted.keys[f"{node.path}.{weight}"]: info.shape
         for node in graph.nodes
         for weight, info in (graph.weights(node) | graph.buffers(node)).items()
     }
-    assert emitted.keys == {name: name for name in shapes}
+    if name != "names of what programs call":  # some of which Python would change
+        assert emitted.keys == {name: name for name in shapes}
 
 
 def test_names_that_python_or_the_framework_has_taken() -> None:
