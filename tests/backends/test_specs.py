@@ -17,8 +17,8 @@ QUICK = ("lenet", "alexnet", "shufflenet_v2_x1_0")
 depthwise convolutions, splitting and joining."""
 
 FLIPPED = {"densenet121": 5e-3}
-"""Bounds of float32 gradients where rounding takes a unit past its ReLU's zero in JAX and not in
-PyTorch (1.5e-3 was measured; in float64, where it does not, they agree to 2e-13)."""
+"""Bounds of float32 gradients where rounding most likely takes a unit past its ReLU's zero in JAX
+and not in PyTorch: 1.5e-3 was measured, and in float64 they agree to 2e-13."""
 
 every_net = pytest.mark.parametrize(
     "name", [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in NAMES]
