@@ -69,7 +69,9 @@ def write_tensors(path: Path, tensors: Mapping[str, np.ndarray], about: Mapping[
     # Any: the library's own type of a path is incomplete.
     save: Any = import_module("safetensors.numpy").save_file
     laid_out = {name: np.asarray(array, order="C") for name, array in tensors.items()}
-    write_whole(path, lambda beside: save(laid_out, beside, metadata=dict(about)))
+    # Without arrays and words safetensors would write a header that it cannot read.
+    words = dict(about) or None
+    write_whole(path, lambda beside: save(laid_out, beside, metadata=words))
 
 
 def read_tensors(path: Path) -> dict[str, np.ndarray]:

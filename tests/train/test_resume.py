@@ -112,6 +112,23 @@ def test_a_run_goes_on_as_if_nothing_had_been(job: Make, whole: Path, halved: Pa
     assert [scalar.step for scalar in events.Scalars("loss/train")] == [1, 2, 3, 4, 5]
 
 
+def test_an_engine_without_chance_or_memory_goes_on(job: Make, tmp_path: Path) -> None:
+    """As a JAX net without dropout has none: files of no arrays are read again."""
+
+    class Plain(SoftmaxRegression):
+        def rng_state(self) -> dict[str, np.ndarray]:
+            return {}
+
+        def optimizer_state(self) -> dict[str, np.ndarray]:
+            return {}
+
+    run, whole = tmp_path / "run", tmp_path / "whole"
+    train(job(engine=Plain((1, 8, 8), 10), epochs=2, run_dir=whole))
+    train(job(engine=Plain((1, 8, 8), 10), epochs=1, run_dir=run))
+    train(job(engine=Plain((1, 8, 8), 10), epochs=2, run_dir=run, resume=True))
+    assert same(run / "weights.safetensors", whole / "weights.safetensors")
+
+
 def test_the_last_two_are_kept_and_their_best(job: Make, tmp_path: Path) -> None:
     class Worsening(SoftmaxRegression):
         """Right at first, then ever more wrong."""
