@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from itertools import count
 from time import perf_counter
 from typing import Literal
 
@@ -12,15 +14,17 @@ from rich.console import Console
 from archc.backend import Engine
 from archc.data.prepare import Prepared, prepare
 from archc.diagnostics import DiagnosticError, fail
-from archc.errors.training import LossNotFinite, ProbabilityNotFinite
+from archc.errors.training import LossNotFinite
 from archc.recipe import Progress
 from archc.train import checkpoint
+from archc.train.crew import ElsewhereError, InterruptedTogetherError, Together, spoils
 from archc.train.evaluate import Evaluator, Score
-from archc.train.interrupt import Interrupt, listening
+from archc.train.interrupt import listening
 from archc.train.job import Job, Result
 from archc.train.metrics import EpochMetrics, best_of
 from archc.train.progress import Display, display, say
-from archc.train.run_directory import RunDirectory
+from archc.train.record import State
+from archc.train.run_directory import BEST, WEIGHTS, RunDirectory
 from archc.train.start import Start, begin, found
 
 
@@ -30,35 +34,50 @@ def train(job: Job) -> Result:
     All that can be checked is checked before the folder is made. Ctrl-C and SIGTERM save
     the weights and give a `Result` that says so. Raises `DiagnosticError` (E07, E08); where
     training had begun, the weights are saved first unless they are no numbers any more.
+
+    Of several processes the first one writes and prints, and only one raises `DiagnosticError`:
+    the others `ElsewhereError`.
     """
     job.check()
-    start = found(job)
-    data = prepare(
-        job.data,
-        shape=job.input,
-        classes=job.classes,
-        augment=job.recipe.augment,
-        evaluate=job.recipe.evaluate,
-        whole=job.whole,
-        batch=job.batch,
-        seed=job.seed,
-        statistics=start.statistics,
-    )
-    # Made first: making an engine seeds the framework's chance, which training then draws from.
-    for_whole = job.dense.make_engine() if job.dense else None
-    engine = job.make_engine()
-    notes = begin(engine, start, job)
-    console = Console()
-    images = len(data.dataset.train)
-    with (
-        RunDirectory(job, data, engine, start.history) as run,
-        listening() as interrupt,
-        display(console, quiet=job.quiet, epochs=job.epochs, images=images) as shown,
-    ):
-        training = _Training(job, data, engine, for_whole, run, interrupt, shown, start)
-        training.introduce(notes)
-        result = training.go()
-    say(console, last_line(result))
+    with listening() as interrupt:
+        together = Together(job.crew, interrupt)
+        first = job.crew.rank == 0
+        start = together.do(lambda: found(job))
+        data = together.do(
+            lambda: prepare(
+                job.data,
+                shape=job.input,
+                classes=job.classes,
+                augment=job.recipe.augment,
+                evaluate=job.recipe.evaluate,
+                whole=job.whole,
+                batch=job.batch,
+                seed=job.seed,
+                statistics=start.statistics,
+            )
+        )
+        # Made first: making an engine seeds the framework's chance, which training then draws from.
+        for_whole = together.do(job.dense.make_engine) if job.dense else None
+        engine = together.do(job.make_engine)
+        notes = together.do(lambda: begin(engine, start, job))
+        console = Console()
+        images = len(data.dataset.train)
+        with ExitStack() as stack:
+            run = together.do(
+                lambda: (
+                    stack.enter_context(RunDirectory(job, data, engine, start.history))
+                    if first
+                    else None
+                )
+            )
+            shown = stack.enter_context(
+                display(console, quiet=job.quiet or not first, epochs=job.epochs, images=images)
+            )
+            training = _Training(job, data, engine, for_whole, run, together, shown, start)
+            training.introduce(notes)
+            result = training.go()
+    if first:
+        say(console, last_line(result))
     return result
 
 
@@ -84,8 +103,8 @@ class _Training:
         data: Prepared,
         engine: Engine,
         for_whole: Engine | None,
-        run: RunDirectory,
-        interrupt: Interrupt,
+        run: RunDirectory | None,
+        together: Together,
         shown: Display,
         start: Start,
     ) -> None:
@@ -94,7 +113,8 @@ class _Training:
         self.engine = engine
         self.for_whole = for_whole
         self.run = run
-        self.interrupt = interrupt
+        """The folder, of the process that writes it."""
+        self.together = together
         self.shown = shown
         self.history = list(start.history)
         self.best = best_of(start.history)
@@ -104,7 +124,7 @@ class _Training:
         self.shown.say(
             f"{self.job.name} on {dataset.name}: {len(dataset.train)} images to train, "
             f"{len(dataset.held_out)} held out for {dataset.held_out_name}, "
-            f"{len(dataset.classes)} classes; {self.engine.device}; {self.run.path}"
+            f"{len(dataset.classes)} classes; {self.engine.device}; {self.job.run_dir}"
         )
         for note in (*dataset.notes, *notes):
             self.shown.say(f"note: {note}")
@@ -113,19 +133,15 @@ class _Training:
         """All epochs, then the weights and the curve."""
         try:
             status = self._epochs()
-        except DiagnosticError as error:
-            if not isinstance(error.diagnostics[0], LossNotFinite | ProbabilityNotFinite):
-                self._save_last()
-            self.run.draw(self.history)
-            self.run.say("failed")
+        except (DiagnosticError, ElsewhereError) as error:
+            spoiled = error.spoiled if isinstance(error, ElsewhereError) else spoils(error)
+            self._end("failed", save=not spoiled)
             raise
-        self._save_last()
-        self.run.draw(self.history)
-        self.run.say(status)
+        self._end(status, save=True)
         last = self.history[-1] if self.history else None
         return Result(
             status=status,
-            run_dir=self.run.path,
+            run_dir=self.job.run_dir,
             epochs=len(self.history),
             held_out=self.data.dataset.held_out_name,
             wrong=last.score.wrong if last else None,
@@ -134,9 +150,18 @@ class _Training:
             best_wrong=self.best.score.wrong if self.best else None,
         )
 
-    def _save_last(self) -> None:
-        self.run.save(self.run.weights, self.engine.weights(), len(self.history))
-        self.shown.say(f"weights saved in {self.run.weights}")
+    def _end(self, state: State, *, save: bool) -> None:
+        """The weights, where they are of use, the curve and how the run ended."""
+        if save:
+            weights = self.engine.weights()
+            self._write(lambda run: run.save(run.weights, weights, len(self.history)))
+            self.shown.say(f"weights saved in {self.job.run_dir / WEIGHTS}")
+        self._write(lambda run: run.draw(self.history))
+        self._write(lambda run: run.say(state))
+
+    def _write(self, write: Callable[[RunDirectory], object]) -> None:
+        """Something that the process with the folder writes; the others wait whether it can."""
+        self.together.do(lambda: None if self.run is None else write(self.run))
 
     def _epochs(self) -> Literal["finished", "interrupted"]:
         if not self.job.resume:
@@ -148,14 +173,16 @@ class _Training:
                     f"training ends after epoch {epoch - 1}"
                 )
                 return "finished"
-            metrics = self._epoch(epoch)
-            if metrics is None:
-                self.shown.say(f"{self.interrupt.by} in epoch {epoch}")
+            try:
+                metrics = self._epoch(epoch)
+            except InterruptedTogetherError as interrupted:
+                self.shown.say(f"{interrupted.by} in epoch {epoch}")
                 return "interrupted"
             self.history.append(metrics)
-            self.run.record(metrics)
+            self._write(lambda run, made=metrics: run.record(made))
             if self.best is None or metrics.score.wrong < self.best.score.wrong:
-                self.run.save(self.run.best, self.engine.weights(), epoch)
+                weights = self.engine.weights()
+                self._write(lambda run, made=weights, after=epoch: run.save(run.best, made, after))
                 self.best = metrics
             self._keep()
             self.shown.say(metrics.line(self.job.epochs, self.data.dataset.held_out_name))
@@ -163,16 +190,14 @@ class _Training:
 
     def _keep(self) -> None:
         """A checkpoint of the full epochs so far."""
-        checkpoint.save(
-            self.run.path,
-            checkpoint.Checkpoint(
-                backend=self.job.backend,
-                weights=self.engine.weights(),
-                optimizer=self.engine.optimizer_state(),
-                rng=self.engine.rng_state(),
-                history=tuple(self.history),
-            ),
+        made = checkpoint.Checkpoint(
+            backend=self.job.backend,
+            weights=self.engine.weights(),
+            optimizer=self.engine.optimizer_state(),
+            rng=self.engine.rng_state(),
+            history=tuple(self.history),
         )
+        self._write(lambda run: checkpoint.save(run.path, made))
 
     def _rate(self, step: int) -> float | None:
         """The learning rate of a step of the next epoch, None where the schedule ends training."""
@@ -188,35 +213,35 @@ class _Training:
         )
         return self.job.recipe.schedule.rate(optimizer.lr, errors, progress)
 
-    def _epoch(self, epoch: int) -> EpochMetrics | None:
-        """One epoch and its evaluation; None where it was interrupted."""
+    def _epoch(self, epoch: int) -> EpochMetrics:
+        """One epoch and its evaluation. Raises `InterruptedTogetherError`."""
         seen, loss, wrong, lr = 0, 0.0, 0, 0.0
         start = perf_counter()
-        with closing(self.data.train.epoch(epoch)) as batches:
-            for number, batch in enumerate(batches, 1):
+        with closing(self.data.train.epoch(epoch, share=self.engine.share)) as batches:
+            for number in count(1):
+                batch = self.together.interruptible(lambda: next(batches, None))
+                if batch is None:
+                    break
                 rate = self._rate(number - 1)
                 if rate is None:
                     raise ValueError("a schedule ends training between epochs, not in one")
                 lr = rate
-                step = self.engine.step(batch.images, batch.labels, lr)
+                step = self.engine.step(batch.images, batch.labels, lr, batch.size)
                 if not math.isfinite(step.loss):
-                    fail(
-                        LossNotFinite(
-                            loss=step.loss, epoch=epoch, step=number, lr=lr, best=self._best_file()
-                        )
-                    )
-                size = len(batch.labels)
-                seen, loss, wrong = seen + size, loss + step.loss * size, wrong + step.wrong
-                self.shown.advance(epoch, loss / seen, wrong / seen, size)
-                if self.interrupt.asked():
-                    return None
+                    self._refuse(step.loss, epoch, number, lr)
+                seen, wrong = seen + batch.size, wrong + step.wrong
+                loss += step.loss * batch.size
+                self.shown.advance(epoch, loss / seen, wrong / seen, batch.size)
         speed = seen / (perf_counter() - start)
         score = self._score(epoch)
-        if score is None:
-            return None
         return EpochMetrics(epoch, lr, loss / seen, wrong / seen, score, speed)
 
-    def _score(self, epoch: int) -> Score | None:
+    def _refuse(self, loss: float, epoch: int, step: int, lr: float) -> None:
+        """Leave for a loss that is no number, which all processes have seen."""
+        fault = LossNotFinite(loss=loss, epoch=epoch, step=step, lr=lr, best=self._best_file())
+        self.together.do(lambda: fail(fault))
+
+    def _score(self, epoch: int) -> Score:
         engine = self.engine
         if self.job.dense and self.for_whole:
             engine = self.for_whole
@@ -229,7 +254,7 @@ class _Training:
             epoch=epoch,
             best=self._best_file(),
         )
-        return evaluator.score(self.interrupt.asked)
+        return evaluator.score(self.together)
 
     def _best_file(self) -> str | None:
-        return str(self.run.best) if self.best else None
+        return str(self.job.run_dir / BEST) if self.best else None
