@@ -101,14 +101,15 @@ class Loader:
         """How many images of that size, which is the net's, a prediction may hold."""
         return self._most
 
-    def epoch(self, number: int, *, share: Share = all_of) -> Generator[Batch]:
-        """A share of each batch of an epoch, shuffled. The last batch is smaller where the images
-        do not come out even: every image is seen once an epoch.
+    def epoch(self, number: int, *, start: int = 0, share: Share = all_of) -> Generator[Batch]:
+        """A share of each batch of an epoch from batch `start` on, counted from 0, shuffled. The
+        last batch is smaller where the images do not come out even: every image is seen once an
+        epoch.
 
         Raises `DiagnosticError` at the batch with an image that cannot be read (E0706).
         """
         order = np.random.default_rng((self.seed, number, _ORDER)).permutation(len(self.split))
-        return self._batches(order, number, share)
+        return self._batches(order[start * self.batch :], number, share)
 
     def in_order(self, *, share: Share = all_of) -> Generator[Batch]:
         """Every image once, in the order of the split. Raises as `epoch` does."""
