@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, cast
 from pydantic import Field, model_validator
 from typing_extensions import override
 
+from archc.data.sizes import SizeOf
 from archc.errors import data as data_errors
 from archc.form import Form
 
@@ -34,8 +35,11 @@ MAX_SIDE = 4096
 """The largest side a recipe may ask for: a spec is untrusted and this bounds its memory."""
 
 Side = Annotated[int, Field(gt=0, le=MAX_SIDE)]
-Size = Side | tuple[Side, Side]
+_Size = Side | tuple[Side, Side]
+Size = Annotated[_Size, SizeOf.PIECE]
 """One side for a square, or (height, width)."""
+
+Strip = Annotated[int, Field(ge=0, le=MAX_SIDE), SizeOf.MARGIN]
 
 MAX_SCALES = 16
 """How many scales one step may look at: each costs as much memory as the image."""
@@ -100,7 +104,7 @@ class Resize(Transform):
     """
 
     word = "resize"
-    size: Size
+    size: Annotated[_Size, SizeOf.IMAGE]
 
     @override
     def apply(self, image: "Pixels", given: "Given") -> "Pixels":
@@ -116,8 +120,8 @@ class JitterResize(Transform):
 
     word = "jitter_resize"
     random = True
-    low: Side
-    high: Side
+    low: Annotated[Side, SizeOf.SIDE]
+    high: Annotated[Side, SizeOf.SIDE]
 
     @model_validator(mode="after")
     def _ordered(self) -> "JitterResize":
@@ -154,7 +158,7 @@ class RandomCrop(Transform):
     word = "random_crop"
     random = True
     size: Size
-    pad: Annotated[int, Field(ge=0, le=MAX_SIDE)] = 0
+    pad: Strip = 0
 
     @override
     def apply(self, image: "Pixels", given: "Given") -> "Pixels":
@@ -221,7 +225,7 @@ class Shift(Transform):
 
     word = "shift"
     random = True
-    pixels: Annotated[int, Field(ge=0, le=MAX_SIDE)]
+    pixels: Strip
 
     @override
     def apply(self, image: "Pixels", given: "Given") -> "Pixels":
@@ -386,7 +390,7 @@ class MultiScaleCrop(Transform):
 
     word = "multi_scale_crop"
     size: Size
-    scales: Annotated[tuple[Side, ...], Field(min_length=1, max_length=MAX_SCALES)]
+    scales: Annotated[tuple[Side, ...], Field(min_length=1, max_length=MAX_SCALES), SizeOf.SIDE]
 
     @property
     @override
