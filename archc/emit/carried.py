@@ -21,10 +21,11 @@ def carried(file: Path, names: Collection[str]) -> list[str]:
     sources = pieces(file)
     wanted = set(names)
     # A helper may stand on either side of those that call it.
-    while (
-        more := {used for name in wanted & sources.keys() for used in sources[name].uses} - wanted
-    ):
-        wanted |= more
+    while True:
+        used = {use for name in wanted & sources.keys() for use in sources[name].uses}
+        if used <= wanted:
+            break
+        wanted |= used
     return [piece.text for name, piece in sources.items() if name in wanted]
 
 
