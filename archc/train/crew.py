@@ -8,16 +8,14 @@ each process tells whether it is well, and all go on or all leave.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from enum import IntEnum
 from typing import Protocol, TypeVar
 
 from archc.diagnostics import DiagnosticError
-from archc.errors.training import LossNotFinite, ProbabilityNotFinite
+from archc.errors.training import CannotWrite, LossNotFinite, ProbabilityNotFinite
 from archc.train.interrupt import Interrupt
 
 T = TypeVar("T")
-
-_SIGNALS = ("SIGTERM", "Ctrl-C")
-"""What an interruption is told by: its place here, from 1."""
 
 
 class Crew(Protocol):
@@ -55,13 +53,33 @@ class Alone:
         return list(values)
 
 
+class Harm(IntEnum):
+    """What a fault leaves of a run."""
+
+    NONE = 0
+    SPOILED = 1
+    """The weights are of no more use."""
+    FULL = 2
+    """Nothing can be written any more."""
+
+
+def harm(error: DiagnosticError) -> Harm:
+    """What a fault leaves of a run."""
+    match error.diagnostics[0]:
+        case LossNotFinite() | ProbabilityNotFinite():
+            return Harm.SPOILED
+        case CannotWrite():
+            return Harm.FULL
+        case _:
+            return Harm.NONE
+
+
 class ElsewhereError(Exception):
     """Another process has a fault, and says so; this one leaves."""
 
-    def __init__(self, *, spoiled: bool) -> None:
+    def __init__(self, done: Harm) -> None:
         super().__init__("another process has a fault")
-        self.spoiled = spoiled
-        """Whether the weights are of no more use."""
+        self.harm = done
 
 
 class InterruptedTogetherError(Exception):
@@ -71,6 +89,13 @@ class InterruptedTogetherError(Exception):
         super().__init__(by)
         self.by = by
         """`Ctrl-C` or `SIGTERM`."""
+
+
+_WISH = 1
+_SIGNALS = {"SIGTERM": 2, "Ctrl-C": 3}
+"""What an interruption is agreed on by."""
+_FAULTS = 4
+"""Above it are the faults: greater the lower the rank, with the harm in the last two bits."""
 
 
 class Together:
@@ -87,44 +112,33 @@ class Together:
         said once, and `ElsewhereError` the others. Any other exception is a crash of this process
         and not agreed on.
         """
-        return self._done(work, lambda: 0)
+        return self._done(work, lambda: 0)[0]
 
-    def interruptible(self, work: Callable[[], T]) -> T:
-        """`do`, but every process raises `InterruptedTogetherError` where one was asked to stop."""
-        return self._done(work, self._asked)
+    def interruptible(self, work: Callable[[], T], *, wish: bool = False) -> tuple[T, bool]:
+        """`do`, and whether one of the processes has a wish; but every process raises
+        `InterruptedTogetherError` where one was asked to stop."""
+        result, found = self._done(work, lambda: self._signal() or int(wish))
+        for by, code in _SIGNALS.items():
+            if found == code:
+                raise InterruptedTogetherError(by)
+        return result, found == _WISH
 
-    def _done(self, work: Callable[[], T], asked: Callable[[], int]) -> T:
+    def _done(self, work: Callable[[], T], flag: Callable[[], int]) -> tuple[T, int]:
         try:
             result = work()
         except DiagnosticError as error:
-            code = self._code(error)
+            code = _FAULTS * (self.crew.size - self.crew.rank) + harm(error)
             found = self.crew.agreed(code)
             # Codes of ranks differ: who has the greatest is the one to say it.
             if found == code:
                 raise
-            raise ElsewhereError(spoiled=_spoiled(found)) from error
-        found = self.crew.agreed(asked())
-        if found > len(_SIGNALS):
-            raise ElsewhereError(spoiled=_spoiled(found))
-        if found:
-            raise InterruptedTogetherError(_SIGNALS[found - 1])
-        return result
+            raise ElsewhereError(Harm(found % _FAULTS)) from error
+        found = self.crew.agreed(flag())
+        if found >= _FAULTS:
+            raise ElsewhereError(Harm(found % _FAULTS))
+        return result, found
 
-    def _asked(self) -> int:
+    def _signal(self) -> int:
         if self._interrupt is None or self._interrupt.by is None:
             return 0
-        return 1 + _SIGNALS.index(self._interrupt.by)
-
-    def _code(self, error: DiagnosticError) -> int:
-        """Above the signals, greater the lower the rank, odd where the weights are spoiled."""
-        first = len(_SIGNALS) + len(_SIGNALS) % 2
-        return first + 2 * (self.crew.size - self.crew.rank) + spoils(error)
-
-
-def spoils(error: DiagnosticError) -> bool:
-    """Whether a fault means that the weights are of no more use."""
-    return isinstance(error.diagnostics[0], LossNotFinite | ProbabilityNotFinite)
-
-
-def _spoiled(code: int) -> bool:
-    return code % 2 == 1
+        return _SIGNALS[self._interrupt.by]

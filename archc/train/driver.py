@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from contextlib import ExitStack, closing
-from itertools import count
+from contextlib import ExitStack, closing, suppress
 from time import perf_counter
 from typing import Literal
 
@@ -17,11 +16,12 @@ from archc.diagnostics import DiagnosticError, fail
 from archc.errors.training import LossNotFinite
 from archc.recipe import Progress
 from archc.train import checkpoint
-from archc.train.crew import ElsewhereError, InterruptedTogetherError, Together, spoils
+from archc.train.cadence import Due
+from archc.train.crew import ElsewhereError, Harm, InterruptedTogetherError, Together, harm
 from archc.train.evaluate import Evaluator, Score
 from archc.train.interrupt import listening
 from archc.train.job import Job, Result
-from archc.train.metrics import EpochMetrics, best_of
+from archc.train.metrics import EpochMetrics, Running, best_of
 from archc.train.progress import Display, display, say
 from archc.train.record import State
 from archc.train.run_directory import BEST, WEIGHTS, RunDirectory
@@ -32,8 +32,8 @@ def train(job: Job) -> Result:
     """Train a net by its recipe and keep everything in a new folder, or go on with a run.
 
     All that can be checked is checked before the folder is made. Ctrl-C and SIGTERM save
-    the weights and give a `Result` that says so. Raises `DiagnosticError` (E07, E08); where
-    training had begun, the weights are saved first unless they are no numbers any more.
+    a checkpoint and the weights and give a `Result` that says so. Raises `DiagnosticError` (E07,
+    E08); where training had begun, they are saved first, unless they are no numbers any more.
 
     Of several processes the first one writes and prints, and only one raises `DiagnosticError`:
     the others `ElsewhereError`.
@@ -62,16 +62,25 @@ def train(job: Job) -> Result:
         notes = together.do(lambda: begin(engine, start, job))
         console = Console()
         images = len(data.dataset.train)
+        seen = len(start.history) * images + start.running.images
         with ExitStack() as stack:
             run = together.do(
                 lambda: (
-                    stack.enter_context(RunDirectory(job, data, engine, start.history))
+                    stack.enter_context(
+                        RunDirectory(job, data, engine, start.history, start.running.batches)
+                    )
                     if first
                     else None
                 )
             )
             shown = stack.enter_context(
-                display(console, quiet=job.quiet or not first, epochs=job.epochs, images=images)
+                display(
+                    console,
+                    quiet=job.quiet or not first,
+                    epochs=job.epochs,
+                    images=images,
+                    seen=seen,
+                )
             )
             training = _Training(job, data, engine, for_whole, run, together, shown, start)
             training.introduce(notes)
@@ -117,6 +126,11 @@ class _Training:
         self.together = together
         self.shown = shown
         self.history = list(start.history)
+        self.running = start.running
+        """The epoch under way."""
+        self.saved = start.position
+        """Where the newest checkpoint stands; None before the first."""
+        self.due = Due(job.save_every)
         self.best = best_of(start.history)
 
     def introduce(self, notes: list[str]) -> None:
@@ -134,8 +148,7 @@ class _Training:
         try:
             status = self._epochs()
         except (DiagnosticError, ElsewhereError) as error:
-            spoiled = error.spoiled if isinstance(error, ElsewhereError) else spoils(error)
-            self._end("failed", save=not spoiled)
+            self._fail(error.harm if isinstance(error, ElsewhereError) else harm(error))
             raise
         self._end(status, save=True)
         last = self.history[-1] if self.history else None
@@ -149,6 +162,17 @@ class _Training:
             best_epoch=self.best.epoch if self.best else None,
             best_wrong=self.best.score.wrong if self.best else None,
         )
+
+    def _fail(self, done: Harm) -> None:
+        """Save what a fault has left, and note that the run has failed."""
+        if done is not Harm.FULL:
+            if done is Harm.NONE:
+                self._keep()
+            self._end("failed", save=done is Harm.NONE)
+        elif self.run is not None:
+            # Nothing more can be written, perhaps not even that; the newest checkpoint is whole.
+            with suppress(DiagnosticError):
+                self.run.say("failed")
 
     def _end(self, state: State, *, save: bool) -> None:
         """The weights, where they are of use, the curve and how the run ended."""
@@ -164,8 +188,7 @@ class _Training:
         self.together.do(lambda: None if self.run is None else write(self.run))
 
     def _epochs(self) -> Literal["finished", "interrupted"]:
-        if not self.job.resume:
-            self._keep()
+        self._keep()
         for epoch in range(len(self.history) + 1, self.job.epochs + 1):
             if self._rate(0) is None:
                 self.shown.say(
@@ -174,11 +197,15 @@ class _Training:
                 )
                 return "finished"
             try:
-                metrics = self._epoch(epoch)
+                self._train(epoch)
+                score = self._score(epoch)
             except InterruptedTogetherError as interrupted:
+                self._keep()
                 self.shown.say(f"{interrupted.by} in epoch {epoch}")
                 return "interrupted"
+            metrics = EpochMetrics.of(epoch, self.running, score)
             self.history.append(metrics)
+            self.running = Running()
             self._write(lambda run, made=metrics: run.record(made))
             if self.best is None or metrics.score.wrong < self.best.score.wrong:
                 weights = self.engine.weights()
@@ -189,15 +216,21 @@ class _Training:
         return "finished"
 
     def _keep(self) -> None:
-        """A checkpoint of the full epochs so far."""
+        """A checkpoint of the run as it stands, unless there is one."""
+        here = (len(self.history), self.running.batches)
+        if self.saved == here:
+            return
         made = checkpoint.Checkpoint(
             backend=self.job.backend,
             weights=self.engine.weights(),
             optimizer=self.engine.optimizer_state(),
             rng=self.engine.rng_state(),
             history=tuple(self.history),
+            running=self.running,
         )
         self._write(lambda run: checkpoint.save(run.path, made))
+        self.saved = here
+        self.due.written()
 
     def _rate(self, step: int) -> float | None:
         """The learning rate of a step of the next epoch, None where the schedule ends training."""
@@ -213,28 +246,32 @@ class _Training:
         )
         return self.job.recipe.schedule.rate(optimizer.lr, errors, progress)
 
-    def _epoch(self, epoch: int) -> EpochMetrics:
-        """One epoch and its evaluation. Raises `InterruptedTogetherError`."""
-        seen, loss, wrong, lr = 0, 0.0, 0, 0.0
-        start = perf_counter()
-        with closing(self.data.train.epoch(epoch, share=self.engine.share)) as batches:
-            for number in count(1):
-                batch = self.together.interruptible(lambda: next(batches, None))
+    def _train(self, epoch: int) -> None:
+        """Train what is left of an epoch. Raises `InterruptedTogetherError`."""
+        first = (epoch - 1) * self.data.train.batches
+        begun = self.running.batches
+        with closing(self.data.train.epoch(epoch, start=begun, share=self.engine.share)) as batches:
+            began = perf_counter()
+            while True:
+                batch, due = self.together.interruptible(
+                    lambda: next(batches, None), wish=self.due.after(first + self.running.batches)
+                )
+                if due:
+                    saving = perf_counter()
+                    self._keep()
+                    began += perf_counter() - saving
                 if batch is None:
-                    break
-                rate = self._rate(number - 1)
+                    return
+                rate = self._rate(self.running.batches)
                 if rate is None:
                     raise ValueError("a schedule ends training between epochs, not in one")
-                lr = rate
-                step = self.engine.step(batch.images, batch.labels, lr, batch.size)
+                step = self.engine.step(batch.images, batch.labels, rate, batch.size)
                 if not math.isfinite(step.loss):
-                    self._refuse(step.loss, epoch, number, lr)
-                seen, wrong = seen + batch.size, wrong + step.wrong
-                loss += step.loss * batch.size
-                self.shown.advance(epoch, loss / seen, wrong / seen, batch.size)
-        speed = seen / (perf_counter() - start)
-        score = self._score(epoch)
-        return EpochMetrics(epoch, lr, loss / seen, wrong / seen, score, speed)
+                    self._refuse(step.loss, epoch, self.running.batches + 1, rate)
+                now = perf_counter()
+                self.running = self.running.after(step, batch.size, rate, now - began)
+                began = now
+                self.shown.advance(epoch, self.running.mean_loss, self.running.error, batch.size)
 
     def _refuse(self, loss: float, epoch: int, step: int, lr: float) -> None:
         """Leave for a loss that is no number, which all processes have seen."""

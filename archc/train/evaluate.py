@@ -66,7 +66,7 @@ class Evaluator:
                 batch = next(batches, None)
                 return None if batch is None else self._wrong(batch)
 
-            while (found := together.interruptible(measured)) is not None:
+            while (found := together.interruptible(measured)[0]) is not None:
                 mine += found
         wrong, wrong_top = map(int, together.crew.summed(mine.tolist()))
         return Score(wrong, wrong_top if self.classes > TOP else None, len(self.loader.split))

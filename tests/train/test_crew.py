@@ -19,7 +19,7 @@ from archc.diagnostics import Diagnostic, DiagnosticError, fail
 from archc.errors.training import CannotWrite, NoRun, ProbabilityNotFinite
 from archc.recipe import Recipe, Sgd
 from archc.train import Job, Result, checkpoint, driver, train
-from archc.train.crew import Alone, ElsewhereError, InterruptedTogetherError, Together
+from archc.train.crew import Alone, ElsewhereError, Harm, InterruptedTogetherError, Together
 from archc.train.interrupt import Interrupt
 from archc.train.run_directory import RunDirectory
 
@@ -75,7 +75,7 @@ def test_a_fault_is_said_by_one_and_all_leave(faulty: list[int]) -> None:
             assert isinstance(error, DiagnosticError)
         else:
             assert isinstance(error, ElsewhereError)
-            assert not error.spoiled
+            assert error.harm is Harm.NONE
 
 
 def test_all_know_that_the_weights_are_spoiled() -> None:
@@ -89,8 +89,7 @@ def test_all_know_that_the_weights_are_spoiled() -> None:
     assert isinstance(here, ElsewhereError)
     assert isinstance(two, ElsewhereError)
     # What the one that speaks says counts, not what the others have found.
-    assert here.spoiled
-    assert two.spoiled
+    assert here.harm is two.harm is Harm.SPOILED
 
 
 @pytest.mark.parametrize(("number", "by"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM")])
@@ -102,11 +101,21 @@ def test_an_interruption_is_one_of_all(number: int, by: str) -> None:
         together = Together(crew, interrupt)
         # Nothing is broken off where nobody looks.
         assert together.do(lambda: 5) == 5
+        # A wish gives way.
         with pytest.raises(InterruptedTogetherError) as caught:
-            together.interruptible(lambda: 6)
+            together.interruptible(lambda: 6, wish=crew.rank == 2)
         return caught.value.by
 
     assert in_threads(3, work) == [by] * 3
+
+
+def test_a_wish_of_one_is_known_to_all() -> None:
+    def work(crew: ThreadCrew) -> list[tuple[int, bool]]:
+        together = Together(crew, Interrupt())
+        wishes = (crew.rank == 2, False)
+        return [together.interruptible(lambda: crew.rank, wish=wish) for wish in wishes]
+
+    assert in_threads(3, work) == [[(rank, True), (rank, False)] for rank in range(3)]
 
 
 def test_a_fault_comes_before_an_interruption() -> None:
