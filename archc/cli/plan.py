@@ -72,7 +72,7 @@ def as_text(found: Plan) -> str:
     devices = "1 device" if found.devices == 1 else f"{found.devices} devices"
     parts = [
         printable(found.doc or found.net),
-        f"{devices}, global batch {found.batch}, {found.precision}; memory and bytes are a device's",
+        f"{devices}, batch {found.batch}, {found.precision}; memory and bytes are a device's",
     ]
     forms = [form for form in found.forms if isinstance(form, Form)]
     if forms:

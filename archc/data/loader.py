@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from archc.data.ahead import WORKERS, AbandonedError, ahead
 from archc.data.dataset import Split
 from archc.data.pipeline import Pipeline
-from archc.data.pixels import Pixels
 from archc.diagnostics import fail
 from archc.errors.data import InputSizeDiffers
+from archc.runtime.pixels import Pixels
 
 CACHE_BYTES = 256 * 2**20
 """How much of a small set's fixed steps is kept in memory."""
@@ -89,14 +89,14 @@ class Loader:
         """How many images of that size, which is the net's, a prediction may hold."""
         return self._most
 
-    def epoch(self, number: int) -> Generator[Batch]:
-        """The batches of an epoch, shuffled. The last is smaller where the images do not
-        come out even: every image is seen once an epoch.
+    def epoch(self, number: int, *, start: int = 0) -> Generator[Batch]:
+        """The batches of an epoch from batch `start` on, counted from 0, shuffled. The last is
+        smaller where the images do not come out even: every image is seen once an epoch.
 
         Raises `DiagnosticError` at the batch with an image that cannot be read (E0706).
         """
         order = np.random.default_rng((self.seed, number, _ORDER)).permutation(len(self.split))
-        return self._batches(order, number)
+        return self._batches(order[start * self.batch :], number)
 
     def in_order(self) -> Generator[Batch]:
         """Every image once, in the order of the split. Raises as `epoch` does."""

@@ -95,6 +95,17 @@ def test_every_image_once_and_the_last_batch_smaller(folder: str) -> None:
         np.testing.assert_array_equal(batch.labels, data.dataset.train.labels[batch.indices])
 
 
+@pytest.mark.parametrize("start", [0, 1, 3, 4])
+def test_an_epoch_goes_on_in_its_middle(folder: str, start: int) -> None:
+    loader = opened(folder, RANDOM).train
+    whole = list(loader.epoch(3))
+    rest = list(loader.epoch(3, start=start))
+    assert len(rest) == len(whole) - start
+    for got, wanted in zip(rest, whole[start:], strict=True):
+        np.testing.assert_array_equal(got.indices, wanted.indices)
+        np.testing.assert_array_equal(got.images, wanted.images)
+
+
 def test_order_and_chance_depend_on_seed_and_epoch_only(
     folder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -109,7 +109,7 @@ def test_nets_of_the_zoo(name: str) -> None:
     dense_graph, program = compile_dense(graph, "torch")
     assert not any(node.op and node.op.word == "fc" for node in dense_graph.nodes)
     plain = compile_graph(graph, "torch")
-    module = getattr(load_program(plain), plain.class_name)().eval()
+    module = getattr(load_program(plain), plain.class_name)().double().eval()
     state = module.state_dict()
     weights = {name: state[key].numpy() for name, key in plain.keys.items()}
     for key in weights:
@@ -118,20 +118,20 @@ def test_nets_of_the_zoo(name: str) -> None:
         # Whatever the recipe starts from, and biases that are not all alike.
         weights[key] = weights[key] + 0.1 * np.abs(weights[key]).mean() * np.random.default_rng(
             0
-        ).normal(size=weights[key].shape).astype(np.float32)
+        ).normal(size=weights[key].shape)
     module.load_state_dict({plain.keys[k]: torch.from_numpy(v) for k, v in weights.items()})
-    whole = getattr(load_program(program), program.class_name)().eval()
+    whole = getattr(load_program(program), program.class_name)().double().eval()
     whole.load_state_dict(
         {
             program.keys[k]: torch.from_numpy(v)
             for k, v in dense_weights(dense_graph, weights).items()
         }
     )
-    x = images(graph.input).float()
+    x = images(graph.input)
     with torch.no_grad():
         expected = module.predict(x)
-        torch.testing.assert_close(whole.predict(x), expected, rtol=1e-6, atol=1e-6)
-        larger = images((graph.input[0], graph.input[1] + 41, graph.input[2] + 32)).float()
+        torch.testing.assert_close(whole.predict(x), expected, rtol=1e-10, atol=1e-12)
+        larger = images((graph.input[0], graph.input[1] + 41, graph.input[2] + 32))
         assert whole.predict(larger).shape == (3, 5)
     check_input(dense_graph, tuple(larger.shape[1:]))  # pyright: ignore[reportArgumentType]
 

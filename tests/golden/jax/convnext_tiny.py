@@ -1,33 +1,16 @@
 """ConvNeXt-Tiny (Liu et al. 2022, Table 9)
 
-Compiled by archc 0.1.0 from convnext_tiny.arch (sha256 4e09ab7534f46fb9).
+Compiled by archc 0.1.0 from convnext_tiny.arch (sha256 1bd60bfb824d4300).
 28,589,128 parameters;
 4.456 G multiply-adds at 3x224x224.
 """
 
-import math
-from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import Array
-
-
-def glorot(groups: int) -> Callable[..., Array]:
-    """Uniform in +-sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio 2010, equation 16).
-
-    The units that one input feeds are those of its own group or tower.
-    """
-
-    def init(key: Array, shape: Sequence[int], dtype: Any = float) -> Array:
-        place = math.prod(shape[:-2])
-        bound = math.sqrt(6 / (place * (shape[-2] + shape[-1] // groups)))
-        return jax.random.uniform(key, shape, dtype, -bound, bound)
-
-    return init
 
 
 class LayerScale(nnx.Module):
@@ -40,15 +23,15 @@ class LayerScale(nnx.Module):
         return x * self.scale
 
 
-# conv, fc: glorot, bias 0 (archc's default).
-Conv = partial(nnx.Conv, kernel_init=nnx.initializers.glorot_uniform())
-Linear = partial(nnx.Linear, kernel_init=nnx.initializers.glorot_uniform())
+# conv, fc: normal(mean = 0.0, std = 0.02), bias 0.
+Conv = partial(nnx.Conv, kernel_init=nnx.initializers.normal(0.02))
+Linear = partial(nnx.Linear, kernel_init=nnx.initializers.normal(0.02))
 
 
 class Unit(nnx.Module):
     """ConvNeXt block (Liu et al. 2022, Figure 4)
 
-    unit(before, n)  --  convnext_tiny.arch:25
+    unit(before, n)  --  convnext_tiny.arch:45
 
     (N, H, W, in_channels) -> (N, H, W, n)
     """
@@ -56,14 +39,7 @@ class Unit(nnx.Module):
     def __init__(
         self, in_channels: int, before: int, n: int, *, rngs: nnx.Rngs
     ) -> None:
-        self.conv1 = Conv(
-            in_channels,
-            n,
-            (7, 7),
-            feature_group_count=n,
-            kernel_init=glorot(n),
-            rngs=rngs,
-        )
+        self.conv1 = Conv(in_channels, n, (7, 7), feature_group_count=n, rngs=rngs)
         self.layernorm1 = nnx.LayerNorm(
             n, epsilon=1e-6, use_fast_variance=False, rngs=rngs
         )

@@ -1,33 +1,16 @@
 """ResNet-50 (He et al. 2015, Table 1, column 50-layer)
 
-Compiled by archc 0.1.0 from resnet50.arch (sha256 2c738093c78b7caf).
+Compiled by archc 0.1.0 from resnet50.arch (sha256 b0c64cbafad27d97).
 25,557,032 parameters;
 4.089 G multiply-adds at 3x224x224.
 """
 
-import math
-from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import Array, lax
-
-
-def glorot(groups: int) -> Callable[..., Array]:
-    """Uniform in +-sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio 2010, equation 16).
-
-    The units that one input feeds are those of its own group or tower.
-    """
-
-    def init(key: Array, shape: Sequence[int], dtype: Any = float) -> Array:
-        place = math.prod(shape[:-2])
-        bound = math.sqrt(6 / (place * (shape[-2] + shape[-1] // groups)))
-        return jax.random.uniform(key, shape, dtype, -bound, bound)
-
-    return init
 
 
 class BatchNorm(nnx.Module):
@@ -63,9 +46,13 @@ class BatchNorm(nnx.Module):
         return (x - mean) * factor + self.bias[...]
 
 
-# conv, fc: glorot, bias 0 (archc's default).
-Conv = partial(nnx.Conv, kernel_init=nnx.initializers.glorot_uniform())
-Linear = partial(nnx.Linear, kernel_init=nnx.initializers.glorot_uniform())
+# conv, fc: he, bias 0.
+Conv = partial(
+    nnx.Conv, kernel_init=nnx.initializers.variance_scaling(2.0, "fan_in", "normal")
+)
+Linear = partial(
+    nnx.Linear, kernel_init=nnx.initializers.variance_scaling(2.0, "fan_in", "normal")
+)
 
 
 class Bottleneck(nnx.Module):
@@ -96,7 +83,6 @@ class Bottleneck(nnx.Module):
             padding=1,
             feature_group_count=groups,
             use_bias=False,
-            kernel_init=glorot(groups),
             rngs=rngs,
         )
         self.bn2 = BatchNorm(n)

@@ -1,6 +1,6 @@
 """ResNet-18 (He et al. 2015, Table 1, column 18-layer)
 
-Compiled by archc 0.1.0 from resnet18.arch (sha256 3b181b5f4e8c8f10).
+Compiled by archc 0.1.0 from resnet18.arch (sha256 c7723db622745470).
 11,689,512 parameters;
 1.814 G multiply-adds at 3x224x224.
 """
@@ -72,10 +72,10 @@ class ResNet18(nn.Module):
         return torch.softmax(self(x), dim=1)
 
     def reset_parameters(self) -> None:
-        """conv, fc: glorot, bias 0 (archc's default)."""
+        """conv, fc: he, bias 0."""
         for layer in self.modules():
             if isinstance(layer, (nn.Conv2d, nn.Linear)):
-                nn.init.xavier_uniform_(layer.weight)
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
                 if layer.bias is not None:
                     nn.init.zeros_(layer.bias)
 

@@ -1,6 +1,6 @@
 """ResNet-50 (He et al. 2015, Table 1, column 50-layer)
 
-Compiled by archc 0.1.0 from resnet50.arch (sha256 2c738093c78b7caf).
+Compiled by archc 0.1.0 from resnet50.arch (sha256 b0c64cbafad27d97).
 25,557,032 parameters;
 4.089 G multiply-adds at 3x224x224.
 """
@@ -97,10 +97,10 @@ class ResNet50(nn.Module):
         return torch.softmax(self(x), dim=1)
 
     def reset_parameters(self) -> None:
-        """conv, fc: glorot, bias 0 (archc's default)."""
+        """conv, fc: he, bias 0."""
         for layer in self.modules():
             if isinstance(layer, (nn.Conv2d, nn.Linear)):
-                nn.init.xavier_uniform_(layer.weight)
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
                 if layer.bias is not None:
                     nn.init.zeros_(layer.bias)
 
