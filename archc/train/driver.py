@@ -17,6 +17,7 @@ from archc.recipe import Progress
 from archc.train import checkpoint
 from archc.train.cadence import Due
 from archc.train.evaluate import Evaluator, Score
+from archc.train.heartbeat import Heart
 from archc.train.interrupt import Interrupt, listening
 from archc.train.job import Job, Result
 from archc.train.metrics import EpochMetrics, Running, best_of
@@ -104,6 +105,7 @@ class _Training:
         self.saved = start.position
         """Where the newest checkpoint stands; None before the first."""
         self.due = Due(job.save_every)
+        self.heart = Heart()
         self.best = best_of(start.history)
 
     def introduce(self, notes: list[str]) -> None:
@@ -181,6 +183,7 @@ class _Training:
         here = (len(self.history), self.running.batches)
         if self.saved == here:
             return
+        self.heart.before("checkpoint")
         checkpoint.save(
             self.run.path,
             checkpoint.Checkpoint(
@@ -218,6 +221,7 @@ class _Training:
                 rate = self._rate(number - 1)
                 if rate is None:
                     raise ValueError("a schedule ends training between epochs, not in one")
+                self.heart.before("step", len(batch.labels))
                 step = self.engine.step(batch.images, batch.labels, rate)
                 if not math.isfinite(step.loss):
                     fail(
@@ -229,6 +233,7 @@ class _Training:
                             best=self._best_file(),
                         )
                     )
+                self.heart.before("batch")
                 size = len(batch.labels)
                 now = perf_counter()
                 self.running = self.running.after(step, size, rate, now - began)
@@ -253,6 +258,7 @@ class _Training:
             classes=self.job.classes,
             epoch=epoch,
             best=self._best_file(),
+            heart=self.heart,
         )
         return evaluator.score(self.interrupt.asked)
 
