@@ -61,6 +61,7 @@ def make_job(
     from archc.resolve import resolved
     from archc.train import DenseNet, Job
     from archc.train.cadence import EVERY
+    from archc.train.supervisor import why_restarted
     from archc.trainable import trainable
 
     recipe = trainable(graph)
@@ -107,6 +108,7 @@ def make_job(
         accumulate=accumulate,
         save_every=save_every or EVERY,
         resume=resume,
+        restart=why_restarted(),
         quiet=arguments.quiet,
         command=tuple(sys.argv),
     )

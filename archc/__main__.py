@@ -1,0 +1,9 @@
+"""`python -m archc`: the command, by the interpreter at hand."""
+
+from __future__ import annotations
+
+import sys
+
+from archc.cli import main
+
+sys.exit(main())
