@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from archc.ir import Graph
     from archc.train import Job
     from archc.train.cadence import Every
+    from archc.train.crew import Crew
     from archc.train.warm_start import Pair
 
 
@@ -29,6 +30,22 @@ def add_devices(parser: argparse.ArgumentParser) -> None:
         help="auto (a GPU where there is one; the default), cpu, cuda:1; cpu:4 is four workers",
     )
     where.add_argument("--gpus", metavar="N", type=positive, help="N GPUs share each batch")
+    parser.add_argument(
+        "--stall",
+        metavar="SECONDS",
+        type=positive,
+        help="a process that trains on several devices is lost when it makes no step for so long "
+        "(600)",
+    )
+
+
+def crew(arguments: argparse.Namespace) -> Crew:
+    """The processes that this one works with. A worker is told its backend by who starts it."""
+    from archc.backend import backend as find
+    from archc.train.crew import Alone
+    from archc.train.supervisor import is_worker
+
+    return find(arguments.backend).crew() if is_worker() and arguments.backend else Alone()
 
 
 def device(arguments: argparse.Namespace) -> str | None:
