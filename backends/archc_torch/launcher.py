@@ -7,7 +7,8 @@ import os
 import shutil
 import signal
 import sys
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from inspect import signature
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -52,16 +53,15 @@ def launch(asked: Launch) -> int:
     another.
     """
     count = choose(asked.device, torch.cuda.device_count).count
-    with TemporaryDirectory(prefix="archc-") as made:
+    with TemporaryDirectory(prefix="archc-") as made, _quiet(), _unchanged_environment():
         folder = Path(made)
         for name in ("logs", "beats"):
             (folder / name).mkdir()
         _set_environment(asked, count, folder)
-        # What the agent has to say is said by us, or kept.
-        logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
         try:
-            agent = _Agent(asked, count, folder)
-            with _Watch(folder / "beats", asked.limits.stall):
+            watch = _Watch(folder / "beats", asked.limits.stall)
+            agent = _Agent(asked, count, folder, watch)
+            with watch:
                 # Any: torch has a decorator without types around its methods.
                 result: Any = agent.run()
         except SignalException:
@@ -79,6 +79,27 @@ def launch(asked: Launch) -> int:
 def _where(asked: Launch) -> str:
     meeting = asked.meeting
     return f"{meeting.address}:{meeting.port}" if meeting else LOOPBACK
+
+
+@contextmanager
+def _quiet() -> Generator[None]:
+    """What the agent has to say is said by us, in a line."""
+    before = logging.root.manager.disable
+    logging.disable()
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+@contextmanager
+def _unchanged_environment() -> Generator[None]:
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _set_environment(asked: Launch, count: int, folder: Path) -> None:
@@ -113,7 +134,7 @@ def _keep_logs(logs: Path, run: str | None) -> None:
 class _Agent(LocalElasticAgent):
     """torchrun's agent, which says in our words why it starts the workers again."""
 
-    def __init__(self, asked: Launch, count: int, folder: Path) -> None:
+    def __init__(self, asked: Launch, count: int, folder: Path, watch: _Watch) -> None:
         spec = WorkerSpec(
             role="worker",
             local_world_size=count,
@@ -133,6 +154,7 @@ class _Agent(LocalElasticAgent):
         self._start = 0
         """How often they were started again."""
         self._folder = folder
+        self._watch = watch
         self._culprit = 0
 
     @override
@@ -140,8 +162,7 @@ class _Agent(LocalElasticAgent):
         result: RunResult = super()._monitor_workers(worker_group)  # pyright: ignore[reportCallIssue, reportAssignmentType]
         if result.is_failed() and result.failures:
             self._culprit = min(result.failures, key=lambda rank: self._order(result, rank))
-            status = result.failures[self._culprit].exitcode
-            self.reason = f"worker {self._culprit} {_how(status)}"
+            self.reason = f"worker {self._culprit} {self._how(result)}"
             if self._start < self._restarts:
                 self._start += 1
                 os.environ[RESTART] = self.reason
@@ -149,6 +170,14 @@ class _Agent(LocalElasticAgent):
                 # Said also where only the last line is wanted.
                 say(Console(stderr=True), text)
         return result
+
+    def _how(self, result: RunResult) -> str:
+        failure = result.failures[self._culprit]
+        if failure.pid in self._watch.killed:
+            return f"made no step in {self._watch.stall:g} seconds and was killed"
+        if failure.exitcode < 0:
+            return f"was killed by {signal.Signals(-failure.exitcode).name}"
+        return f"crashed with exit status {failure.exitcode}"
 
     def _order(self, result: RunResult, rank: int) -> tuple[bool, float]:
         """Who was killed comes first, then who complained first: that it was gone is what the
@@ -169,18 +198,14 @@ class _Agent(LocalElasticAgent):
         return log_of(self._folder, self._start, rank)
 
 
-def _how(status: int) -> str:
-    if status < 0:
-        return f"was killed by {signal.Signals(-status).name}"
-    return f"crashed with exit status {status}"
-
-
 class _Watch:
     """Kills workers that have been silent for too long; the agent then starts all of them again."""
 
     def __init__(self, folder: Path, stall: float) -> None:
+        self.stall = stall
+        self.killed: set[int] = set()
+        """Their process numbers."""
         self._folder = folder
-        self._stall = stall
         self._pulses: dict[int, Pulse] = {}
         self._over = Event()
         self._thread = Thread(target=self._look, name="archc-stall", daemon=True)
@@ -196,8 +221,9 @@ class _Watch:
         while not self._over.wait(0.2):
             for path in self._folder.iterdir():
                 worker = int(path.name)
-                pulse = self._pulses.setdefault(worker, Pulse(self._folder, worker, self._stall))
+                pulse = self._pulses.setdefault(worker, Pulse(self._folder, worker, self.stall))
                 if _is_ours(worker) and pulse.stopped():
+                    self.killed.add(worker)
                     os.kill(worker, signal.SIGKILL)
 
 
