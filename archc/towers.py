@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import numpy as np
 
     from archc.ir import Graph
+
+
+Parallel = Literal["data", "towers"]
+"""What several devices share out: the images of a batch, or first the towers of the net."""
 
 
 def divided(graph: Graph) -> frozenset[str]:

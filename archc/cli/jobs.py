@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from archc.backend import Engine, Program
     from archc.evaluate import Value
     from archc.ir import Graph
+    from archc.towers import Parallel
     from archc.train import Job
     from archc.train.cadence import Every
     from archc.train.warm_start import Pair
@@ -29,6 +30,16 @@ def add_devices(parser: argparse.ArgumentParser) -> None:
         help="auto (a GPU where there is one; the default), cpu, cuda:1; cpu:4 is four workers",
     )
     where.add_argument("--gpus", metavar="N", type=positive, help="N GPUs share each batch")
+
+
+def add_parallel(parser: argparse.ArgumentParser) -> None:
+    """The option that says what several devices share out."""
+    parser.add_argument(
+        "--parallel",
+        choices=("data", "towers"),
+        help="what several devices share out: the images of each batch (data, the default), or "
+        "the towers of the net, each on a device of its own, and replicas of them the images",
+    )
 
 
 def device(arguments: argparse.Namespace) -> str | None:
@@ -53,10 +64,11 @@ def make_job(
     accumulate: int = 1,
     save_every: Every | None = None,
     resume: bool = False,
+    parallel: Parallel = "data",
 ) -> Job:
     """A job for a net; None is what the recipe says. Raises `DiagnosticError`."""
     from archc.backend import backend as find
-    from archc.driver import compile_dense, compile_graph
+    from archc.driver import compile_dense, compile_graph, compile_tower
     from archc.errors.backends import BackendBroken
     from archc.resolve import resolved
     from archc.train import DenseNet, Job
@@ -65,12 +77,13 @@ def make_job(
 
     recipe = trainable(graph)
     program = compile_graph(graph, backend)
+    part = compile_tower(graph, backend) if parallel == "towers" else None
     framework = find(backend)
 
-    def engine_of(made: Program, of: Graph) -> Engine:
+    def engine_of(made: Program, of: Graph, part: Program | None = None) -> Engine:
         try:
             return framework.engine(
-                made, of, recipe, device=device, seed=seed, accumulate=accumulate
+                made, of, recipe, device=device, seed=seed, accumulate=accumulate, part=part
             )
         except ImportError as error:
             fail(BackendBroken(name=backend, reason=str(error)))
@@ -89,7 +102,7 @@ def make_job(
         input=graph.input,
         classes=graph.shape[0],
         recipe=recipe,
-        make_engine=lambda: engine_of(program, graph),
+        make_engine=lambda: engine_of(program, graph, part),
         dense=dense,
         backend=backend,
         crew=framework.crew(),
@@ -97,7 +110,8 @@ def make_job(
         data=data,
         run_dir=run_dir,
         spec_text=resolved(graph, changed),
-        program_text=program.text,
+        program_text=(part or program).text,
+        parallel=parallel,
         seed=seed,
         batch=recipe.batch if batch is None else batch,
         epochs=recipe.epochs if epochs is None else epochs,

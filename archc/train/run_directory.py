@@ -161,6 +161,7 @@ def described(job: Job, data: Prepared, engine: Engine) -> dict[str, object]:
         "seed": job.seed,
         "batch": job.batch,
         "accumulate": job.accumulate,
+        "parallel": job.parallel,
         "epochs": job.epochs,
     }
     return {
@@ -201,6 +202,7 @@ PIECE = (
     "backend",
     "device",
     "requested_device",
+    "parallel",
     "epochs",
     "versions",
 )

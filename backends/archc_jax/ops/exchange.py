@@ -27,6 +27,4 @@ def leave(layer: Layer, op: LeaveTowers) -> Written:
 @emits(TowerDropout)
 def tower_dropout(layer: Layer, op: TowerDropout) -> Written:
     """nnx.Dropout of all towers' mask, of which each takes its part."""
-    return Written(
-        module=Call("TowerDropout", [layer.fields["p"]], [RNGS]), helper="TowerDropout"
-    )
+    return Written(module=Call("TowerDropout", [layer.fields["p"]], [RNGS]), helper="TowerDropout")

@@ -1,14 +1,15 @@
 """What programs of one tower carry along: what is exchanged among the towers of a net.
 
-A program runs on each device of the mesh's axis `tower`, under `jax.shard_map`. There may be an
-axis `data`, of replicas, which is left to XLA's partitioner. Maps are (N, H, W, C), vectors
-(N, C); C is one tower's.
+A program runs on each device of the mesh's axis `tower`, under `jax.shard_map`. There
+may be an axis `data`, of replicas, which is left to XLA's partitioner. Maps are
+(N, H, W, C), vectors (N, C); C is one tower's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -47,7 +48,7 @@ def join_towers(x: Array) -> Array:
 
 
 def sum_own(x: Array) -> Array:
-    """This tower's channels of the sum over all: (N, ..., towers * C) -> (N, ..., C)."""
+    """This tower's channels of the sum: (N, ..., towers * C) -> (N, ..., C)."""
     axis = x.ndim - 1
     scatter = partial(
         lax.psum_scatter, axis_name="tower", scatter_dimension=axis, tiled=True
@@ -106,8 +107,8 @@ class TowerDropout(nnx.Dropout):
     one device would.
     """
 
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, inputs: Array, **options: Any) -> Array:
         if self.deterministic:
-            return x
-        shape = (*x.shape[:-1], lax.axis_size("tower") * x.shape[-1])
-        return x * own_part(super().__call__(jnp.ones(shape, x.dtype)))
+            return inputs
+        shape = (*inputs.shape[:-1], lax.axis_size("tower") * inputs.shape[-1])
+        return inputs * own_part(super().__call__(jnp.ones(shape, inputs.dtype)))

@@ -134,7 +134,7 @@ def _main_of_one(name: str, shape: str, towers: int) -> str:
             f"    model = {name}().eval()",
             f"    outputs = model(torch.zeros(1, {shape}))",
             "    count = sum(parameter.numel() for parameter in model.parameters())",
-            f'    tower = dist.get_rank() % {towers}',
+            f"    tower = dist.get_rank() % {towers}",
             '    print(f"tower {tower}: {tuple(outputs.shape)}, {count:,} parameters")',
             "    dist.destroy_process_group()",
         ]

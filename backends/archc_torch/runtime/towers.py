@@ -1,7 +1,7 @@
 """What programs of one tower carry along: what is exchanged among the towers of a net.
 
-A program runs in as many processes as the net has towers, or in a multiple of that: replicas.
-Maps are (N, C, H, W), vectors (N, C); C is one tower's.
+A program runs in as many processes as the net has towers, or in a multiple of that:
+replicas. Maps are (N, C, H, W), vectors (N, C); C is one tower's.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import distributed as dist
 
 
 @cache
-def replica(towers: int) -> dist.ProcessGroup:
+def replica(towers: int) -> Any:
     """The processes with the towers of this one's net: so many ranks in a row."""
     return dist.new_subgroups(towers)[0]
 
@@ -46,8 +46,8 @@ class EnterTowers(torch.autograd.Function):
         return x.view_as(x)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        total = gradient.clone(memory_format=torch.contiguous_format)
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        total = gradients[0].clone(memory_format=torch.contiguous_format)
         dist.all_reduce(total, group=replica(ctx.towers))
         return total, None
 
@@ -64,8 +64,8 @@ class CrossTowers(torch.autograd.Function):
         return join_towers(x, towers)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        parts = [part.contiguous() for part in gradient.chunk(ctx.towers, dim=1)]
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        parts = [part.contiguous() for part in gradients[0].chunk(ctx.towers, dim=1)]
         own = torch.empty_like(parts[0])
         dist.reduce_scatter(own, parts, group=replica(ctx.towers))
         return own, None
@@ -83,8 +83,8 @@ class LeaveTowers(torch.autograd.Function):
         return join_towers(x, towers)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        return own_part(gradient, ctx.towers), None
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return own_part(gradients[0], ctx.towers), None
 
 
 def tower_dropout(x: Tensor, p: float, training: bool, towers: int) -> Tensor:
