@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archc.cli.common import positive
+from archc.cli.common import not_negative, positive
 from archc.diagnostics import fail
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def add_devices(parser: argparse.ArgumentParser) -> None:
-    """The options that say what to run on."""
+    """The options that say what to run on, and what is to read the data."""
     parser.add_argument("--backend", metavar="NAME", help="the framework: torch (default), jax")
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
@@ -28,6 +28,13 @@ def add_devices(parser: argparse.ArgumentParser) -> None:
         help="auto (a GPU where there is one; the default), cpu, cuda:1; cpu:4 is four workers",
     )
     where.add_argument("--gpus", metavar="N", type=positive, help="N GPUs share each batch")
+    parser.add_argument(
+        "--workers",
+        metavar="N",
+        type=not_negative,
+        default=0,
+        help="N processes read image files; 0 (default): threads of the one that trains",
+    )
 
 
 def device(arguments: argparse.Namespace) -> str | None:
@@ -103,5 +110,6 @@ def make_job(
         accumulate=accumulate,
         resume=resume,
         quiet=arguments.quiet,
+        workers=arguments.workers,
         command=tuple(sys.argv),
     )

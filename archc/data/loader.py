@@ -1,24 +1,24 @@
 """Batches of a split, in the order and with the chance that (seed, epoch) fix.
 
-Every image draws from a generator of its own, seeded by (seed, epoch, index): threads,
-the batch size and a continued run change nothing about what it becomes.
+Every image draws from a generator of its own, seeded by (seed, epoch, index): threads, processes,
+the batch size and a continued run change nothing about what it becomes. Images that are in memory
+are made when they are asked for, others ahead, by `archc.data.reading`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from math import prod
-from threading import Event
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from archc.data.ahead import WORKERS, AbandonedError, ahead
 from archc.data.dataset import Split
 from archc.data.pipeline import Pipeline
 from archc.data.pixels import Pixels
+from archc.data.reading import THREADS, AbandonedError, Stop, read
 from archc.diagnostics import fail
 from archc.errors.data import InputSizeDiffers
 
@@ -35,15 +35,37 @@ _ORDER, _IMAGE = 1, 2
 class Batch(NamedTuple):
     """`images` is `(N, C, H, W)` float32, or `(N, views, C, H, W)` where the pipeline makes
     several views; `labels` is `(N,)` int64; `indices` are the images' numbers in the split.
+
+    Of several processes each has its share of a batch of `size` images, which may be none.
     """
 
     images: NDArray[np.float32]
     labels: NDArray[np.int64]
     indices: NDArray[np.intp]
+    size: int
+
+
+Share = Callable[[int], slice]
+"""Which part of a batch of so many images is wanted."""
+
+
+def all_of(count: int) -> slice:
+    """A batch whole, as one process alone has it."""
+    return slice(count)
+
+
+class _Piece(NamedTuple):
+    """A process's share of a batch of `size` images."""
+
+    indices: NDArray[np.intp]
+    size: int
 
 
 class Loader:
-    """Batches of one split through one pipeline. `shape` is the net's input, (C, H, W)."""
+    """Batches of one split through one pipeline. `shape` is the net's input, (C, H, W).
+
+    `workers` processes read a split that is not in memory; without any, threads of this one do.
+    """
 
     def __init__(
         self,
@@ -53,11 +75,13 @@ class Loader:
         *,
         batch: int,
         seed: int,
+        workers: int = 0,
     ) -> None:
         self.split = split
         self.pipeline = pipeline
         self.shape = shape
         self.seed = seed
+        self._workers = workers
         self._fixed: list[Pixels] | None = None
         self._ready: NDArray[np.float32] | None = None
         self.views = prod(step.views for step in pipeline.steps)
@@ -89,42 +113,46 @@ class Loader:
         """How many images of that size, which is the net's, a prediction may hold."""
         return self._most
 
-    def epoch(self, number: int, *, start: int = 0) -> Generator[Batch]:
-        """The batches of an epoch from batch `start` on, counted from 0, shuffled. The last is
-        smaller where the images do not come out even: every image is seen once an epoch.
+    def epoch(self, number: int, *, start: int = 0, share: Share = all_of) -> Generator[Batch]:
+        """A share of each batch of an epoch from batch `start` on, counted from 0, shuffled. The
+        last batch is smaller where the images do not come out even: every image is seen once an
+        epoch.
 
         Raises `DiagnosticError` at the batch with an image that cannot be read (E0706).
         """
         order = np.random.default_rng((self.seed, number, _ORDER)).permutation(len(self.split))
-        return self._batches(order[start * self.batch :], number)
+        return self._batches(order[start * self.batch :], number, share)
 
-    def in_order(self) -> Generator[Batch]:
+    def in_order(self, *, share: Share = all_of) -> Generator[Batch]:
         """Every image once, in the order of the split. Raises as `epoch` does."""
-        return self._batches(np.arange(len(self.split)), 0)
+        return self._batches(np.arange(len(self.split)), 0, share)
 
-    def _batches(self, order: NDArray[np.intp], epoch: int) -> Generator[Batch]:
-        pieces = [order[i : i + self.batch] for i in range(0, len(order), self.batch)]
+    def _batches(self, order: NDArray[np.intp], epoch: int, share: Share) -> Generator[Batch]:
+        pieces: list[_Piece] = []
+        for first in range(0, len(order), self.batch):
+            batch = order[first : first + self.batch]
+            pieces.append(_Piece(batch[share(len(batch))], len(batch)))
+        gather = partial(self._gather, pieces, epoch)
         if self.split.in_memory:
-            never = Event()
-            for piece in pieces:
-                yield self._gather(piece, epoch, never)
+            yield from map(partial(gather, Stop()), range(len(pieces)))
             return
-        batch_bytes = 4 * self.batch * self.views * prod(self.shape)
-        depth = max(1, min(WORKERS + 1, AHEAD_BYTES // batch_bytes))
-        work = (partial(self._gather, piece, epoch) for piece in pieces)
-        yield from ahead(work, depth=depth)
+        most = max((len(piece.indices) for piece in pieces), default=0)
+        batch_bytes = 4 * max(1, most) * self.views * prod(self.shape)
+        depth = max(1, min(max(THREADS, 2 * self._workers) + 1, AHEAD_BYTES // batch_bytes))
+        yield from read(gather, len(pieces), depth=depth, workers=self._workers)
 
-    def _gather(self, indices: NDArray[np.intp], epoch: int, stop: Event) -> Batch:
+    def _gather(self, pieces: Sequence[_Piece], epoch: int, stop: Stop, number: int) -> Batch:
+        indices, size = pieces[number]
         labels = self.split.labels[indices]
         if self._ready is not None:
-            return Batch(self._ready[indices], labels, indices)
+            return Batch(self._ready[indices], labels, indices, size)
         views = (self.views,) if self.views > 1 else ()
         images = np.empty((len(indices), *views, *self.shape), np.float32)
         for target, index in zip(images, indices, strict=True):
-            if stop.is_set():
+            if stop.asked:
                 raise AbandonedError
             target[...] = self.sample(int(index), epoch)
-        return Batch(images, labels, indices)
+        return Batch(images, labels, indices, size)
 
     def sample(self, index: int, epoch: int) -> NDArray[np.float32]:
         """One image as the net sees it in an epoch: `(C, H, W)`, or `(views, C, H, W)`.

@@ -51,6 +51,8 @@ class Job:
     """The file whose weights the run starts from; None: as the recipe's `init` says."""
     accumulate: int = 1
     """In how many pieces a batch is computed."""
+    workers: int = 0
+    """How many processes read images that are not in memory; 0: threads of this one."""
     init_from: Path | None = None
     """The file or run of another net whose layers this one starts from, where they match."""
     layers: tuple[Pair, ...] = ()

@@ -36,6 +36,7 @@ def measure(job: Job, weights: Path, statistics: Statistics | None = None) -> Sc
         batch=job.batch,
         seed=job.seed,
         statistics=statistics,
+        workers=job.workers,
     )
     engine = job.make_engine()
     engine.load_weights(arrays)
