@@ -20,7 +20,6 @@ from PIL.ExifTags import Base
 from PIL.ImageFile import ImageFile
 
 from archc.data.dataset import Dataset, Split
-from archc.data.pixels import MAX_PIXELS, Pixels
 from archc.diagnostics import DiagnosticError, Sink, fail
 from archc.errors.data import (
     DataNotFound,
@@ -34,6 +33,8 @@ from archc.errors.data import (
     UnreadableImage,
     listed,
 )
+from archc.runtime.images import decoded
+from archc.runtime.pixels import MAX_PIXELS, Pixels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -147,10 +148,10 @@ def read_image(path: str, channels: int) -> Pixels:
     with _opened(path) as file:
         plain = _plain_jpeg(file)
         if plain is None:
-            return _decoded(ImageOps.exif_transpose(file), channels)
+            return decoded(ImageOps.exif_transpose(file), channels)
         if plain.shape[-1] == channels:
             return plain.astype(np.float32)
-        return _decoded(Image.fromarray(plain[..., 0] if channels == 3 else plain), channels)
+        return decoded(Image.fromarray(plain[..., 0] if channels == 3 else plain), channels)
 
 
 def _plain_jpeg(file: Image.Image) -> NDArray[np.uint8] | None:
@@ -221,15 +222,3 @@ def _check_headers(files: Sequence[str]) -> None:
 
 def _too_large(path: str, size: str) -> Never:
     fail(ImageTooLarge(path=path, size=size, limit=MAX_PIXELS))
-
-
-def _decoded(image: Image.Image, channels: int) -> Pixels:
-    if image.mode.startswith("I;16"):
-        grey = np.asarray(image, np.float32) / 257.0
-        return np.repeat(grey[..., np.newaxis], channels, axis=-1)
-    if image.mode in ("I", "F"):
-        raise ValueError(f"its pixels are of a kind that has no fixed white (mode {image.mode})")
-    if image.mode == "P" and "transparency" in image.info:
-        image = image.convert("RGBA")
-    pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"), np.float32)
-    return pixels[..., np.newaxis] if channels == 1 else pixels

@@ -16,10 +16,10 @@ from archc.data.dense import Dense
 from archc.data.faults import DoesNotFitError
 from archc.data.loader import Share, all_of
 from archc.data.pipeline import Pipeline
-from archc.data.pixels import Pixels, resize
 from archc.data.reading import THREADS, AbandonedError, Stop, read
 from archc.diagnostics import fail
 from archc.errors.data import TransformDoesNotFit
+from archc.runtime.pixels import Pixels, resize
 
 PIECE_BYTES = 2**27
 """How much memory the images of a batch may take, more than one of them."""
