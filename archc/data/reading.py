@@ -6,6 +6,7 @@ its number alone, so nothing here changes what comes out.
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -14,7 +15,10 @@ from collections.abc import Callable, Generator
 from functools import partial
 from importlib import import_module
 from types import FrameType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
 
 from archc.diagnostics import fail
 from archc.errors.data import ReaderUnavailable, WorkerEnded
@@ -76,10 +80,16 @@ def read(work: Work[T], count: int, *, depth: int = THREADS + 1, workers: int = 
                 if workers and "terminated unexpectedly" in str(error):
                     fail(WorkerEnded(reason=str(error).partition(". ")[0]))
                 raise
+            if workers:
+                piece = _owned(piece)
             yield piece
     finally:
         stop.asked = True
         iterator.close()
+        if workers:
+            # Its parts know each other, and hold the last pieces: shared memory.
+            del iterator
+            gc.collect()
 
 
 def library() -> Any:  # Any: it is typed in part only
@@ -88,6 +98,17 @@ def library() -> Any:  # Any: it is typed in part only
         return import_module("grain")
     except ImportError as error:
         fail(ReaderUnavailable(reason=str(error)))
+
+
+def _owned(piece: Any) -> Any:
+    """A piece out of the memory that it came in, which is the other process's too and scarce."""
+    if isinstance(piece, np.ndarray):
+        return np.array(cast("NDArray[Any]", piece))
+    if not isinstance(piece, tuple):
+        return piece
+    parts = map(_owned, cast("tuple[Any, ...]", piece))
+    made: Any = type(cast("object", piece))
+    return made(*parts) if hasattr(made, "_fields") else tuple(parts)
 
 
 def _begin_worker(index: int, count: int) -> None:
