@@ -68,6 +68,7 @@ def make_job(
     from archc.resolve import resolved
     from archc.train import DenseNet, Job
     from archc.train.cadence import EVERY
+    from archc.train.supervisor import why_restarted
     from archc.trainable import trainable
 
     recipe = trainable(graph)
@@ -114,6 +115,7 @@ def make_job(
         accumulate=accumulate,
         save_every=save_every or EVERY,
         resume=resume,
+        restart=why_restarted(),
         quiet=arguments.quiet,
         workers=arguments.workers,
         command=tuple(sys.argv),

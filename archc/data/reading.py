@@ -113,22 +113,19 @@ def _owned(piece: Any) -> Any:
 
 def _begin_worker(index: int, count: int) -> None:
     """What a decoding process does first."""
+    from archc.train.orphan import leave_with
+
     # The run decides when to end. A signal to all of its processes must not take away the
     # batches that it needs to end well.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _end_soon)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    parent = multiprocessing.parent_process()
+    if parent is None or parent.pid is None:
+        raise RuntimeError("a worker is started by another process")
+    leave_with(parent.pid)
 
 
 def _end_soon(number: int, frame: FrameType | None) -> None:
     timer = threading.Timer(GRACE, os._exit, [1])
     timer.daemon = True
     timer.start()
-
-
-def _end_with_parent() -> None:
-    """Leave when the process that reads is gone, killed even."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

@@ -65,6 +65,9 @@ class Job:
     """Go on with the run in `run_dir`, from its newest checkpoint that is whole."""
     save_every: Every = EVERY
     """How often a checkpoint is written, besides the end of each epoch."""
+    restart: str | None = None
+    """Why this process was started in the place of another that trained this run; its folder may
+    be there already, without a checkpoint."""
     dense: DenseNet | None = None
     """The net for whole images, where the recipe has `dense`."""
     quiet: bool = False
