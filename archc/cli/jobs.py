@@ -7,13 +7,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archc.cli.common import positive
+from archc.cli.common import not_negative, positive
 from archc.diagnostics import fail
 
 if TYPE_CHECKING:
     from archc.backend import Engine, Program
     from archc.evaluate import Value
     from archc.ir import Graph
+    from archc.towers import Parallel
     from archc.train import Job
     from archc.train.cadence import Every
     from archc.train.crew import Crew
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def add_devices(parser: argparse.ArgumentParser) -> None:
-    """The options that say what to run on."""
+    """The options that say what to run on, and what is to read the data."""
     parser.add_argument("--backend", metavar="NAME", help="the framework: torch (default), jax")
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
@@ -31,11 +32,11 @@ def add_devices(parser: argparse.ArgumentParser) -> None:
     )
     where.add_argument("--gpus", metavar="N", type=positive, help="N GPUs share each batch")
     parser.add_argument(
-        "--stall",
-        metavar="SECONDS",
-        type=positive,
-        help="a process that trains on several devices is lost when it makes no step for so long "
-        "(600)",
+        "--workers",
+        metavar="N",
+        type=not_negative,
+        default=0,
+        help="N processes read image files; 0 (default): threads of the one that trains",
     )
 
 
@@ -46,6 +47,16 @@ def crew(arguments: argparse.Namespace) -> Crew:
     from archc.train.supervisor import is_worker
 
     return find(arguments.backend).crew() if is_worker() and arguments.backend else Alone()
+
+
+def add_parallel(parser: argparse.ArgumentParser) -> None:
+    """The option that says what several devices share out."""
+    parser.add_argument(
+        "--parallel",
+        choices=("data", "towers"),
+        help="what several devices share out: the images of each batch (data, the default), or "
+        "the towers of the net, each on a device of its own, and replicas of them the images",
+    )
 
 
 def device(arguments: argparse.Namespace) -> str | None:
@@ -70,10 +81,11 @@ def make_job(
     accumulate: int = 1,
     save_every: Every | None = None,
     resume: bool = False,
+    parallel: Parallel = "data",
 ) -> Job:
     """A job for a net; None is what the recipe says. Raises `DiagnosticError`."""
     from archc.backend import backend as find
-    from archc.driver import compile_dense, compile_graph
+    from archc.driver import compile_dense, compile_graph, compile_tower
     from archc.errors.backends import BackendBroken
     from archc.resolve import resolved
     from archc.train import DenseNet, Job
@@ -83,12 +95,13 @@ def make_job(
 
     recipe = trainable(graph)
     program = compile_graph(graph, backend)
+    part = compile_tower(graph, backend) if parallel == "towers" else None
     framework = find(backend)
 
-    def engine_of(made: Program, of: Graph) -> Engine:
+    def engine_of(made: Program, of: Graph, part: Program | None = None) -> Engine:
         try:
             return framework.engine(
-                made, of, recipe, device=device, seed=seed, accumulate=accumulate
+                made, of, recipe, device=device, seed=seed, accumulate=accumulate, part=part
             )
         except ImportError as error:
             fail(BackendBroken(name=backend, reason=str(error)))
@@ -107,7 +120,7 @@ def make_job(
         input=graph.input,
         classes=graph.shape[0],
         recipe=recipe,
-        make_engine=lambda: engine_of(program, graph),
+        make_engine=lambda: engine_of(program, graph, part),
         dense=dense,
         backend=backend,
         crew=framework.crew(),
@@ -115,7 +128,8 @@ def make_job(
         data=data,
         run_dir=run_dir,
         spec_text=resolved(graph, changed),
-        program_text=program.text,
+        program_text=(part or program).text,
+        parallel=parallel,
         seed=seed,
         batch=recipe.batch if batch is None else batch,
         epochs=recipe.epochs if epochs is None else epochs,
@@ -127,5 +141,6 @@ def make_job(
         resume=resume,
         restart=why_restarted(),
         quiet=arguments.quiet,
+        workers=arguments.workers,
         command=tuple(sys.argv),
     )

@@ -55,6 +55,7 @@ def train(job: Job) -> Result:
                 batch=job.batch,
                 seed=job.seed,
                 statistics=start.statistics,
+                workers=job.workers,
             )
         )
         # Made first: making an engine seeds the framework's chance, which training then draws from.
