@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+import numpy as np
 from jax.sharding import AxisType, Mesh
 
 from archc.devices import choose
@@ -16,7 +17,8 @@ DATA = "data"
 
 
 def find_mesh(name: str) -> Mesh:
-    """The devices of a word of `archc.devices`.
+    """The devices of a word of `archc.devices`; where several processes train, those of each,
+    in the order of the processes.
 
     Raises `DiagnosticError` (E0603, E0607), and (E0608) where more devices on the CPU are asked
     for than JAX has started with in this process.
@@ -26,22 +28,35 @@ def find_mesh(name: str) -> Mesh:
         devices = _gpus()[chosen.first : chosen.first + chosen.count]
     else:
         devices = _cpus(chosen.count)
-    return jax.make_mesh((len(devices),), (DATA,), axis_types=(AxisType.Auto,), devices=devices)
+    every = _of_all(devices)
+    return Mesh(np.array(every), (DATA,), axis_types=(AxisType.Auto,))
+
+
+def _of_all(devices: list[Any]) -> list[Any]:
+    """The devices that stand where these do, of every process."""
+    mine = jax.local_devices(backend=devices[0].platform)
+    places = [mine.index(device) for device in devices]
+    there: dict[int, list[Any]] = {}
+    for device in jax.devices(devices[0].platform):
+        there.setdefault(device.process_index, []).append(device)
+    return [there[process][place] for process in sorted(there) for place in places]
 
 
 def described(mesh: Mesh) -> str:
     """The devices in words, for the log: `cpu`, `cpu:4`, `cuda:0 (NVIDIA H200)`."""
-    devices: list[Any] = list(mesh.devices.flat)
+    devices: list[Any] = list(mesh.local_devices)
+    hosts = jax.process_count()
+    where = f" on each of {hosts} machines" if hosts > 1 else ""
     if devices[0].platform == "cpu":
-        return "cpu" if len(devices) == 1 else f"cpu:{len(devices)}"
+        return ("cpu" if len(devices) == 1 else f"cpu:{len(devices)}") + where
     numbers = ", ".join(f"cuda:{_gpus().index(device)}" for device in devices)
-    return f"{numbers} ({devices[0].device_kind})"
+    return f"{numbers} ({devices[0].device_kind}){where}"
 
 
 # Any: to a type checker jax.Device is a variable.
 def _gpus() -> list[Any]:
     try:
-        return jax.devices("gpu")
+        return jax.local_devices(backend="gpu")
     except RuntimeError:
         # JAX was installed without support for GPUs, or there is none.
         return []
@@ -52,9 +67,9 @@ def _cpus(count: int) -> list[Any]:
     try:
         if count > 1:
             jax.config.update("jax_num_cpu_devices", count)
-        devices = jax.devices("cpu")
+        devices = jax.local_devices(backend="cpu")
     except RuntimeError:
-        devices = jax.devices("cpu")
+        devices = jax.local_devices(backend="cpu")
     if len(devices) < count:
         fail(DevicesTooLate(count=count, present=len(devices)))
     return devices[:count]

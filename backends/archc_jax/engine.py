@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
-from jax.sharding import NamedSharding, PartitionSpec
+from jax.sharding import NamedSharding
 
 from archc.backend import Program, Step
 from archc.diagnostics import fail
@@ -24,11 +24,13 @@ from archc.recipe import Recipe
 from archc.train.crew import Alone, Crew
 from archc.trainable import filters, trainable
 from archc.weights import check_names
-from archc_jax.devices import DATA, described, find_mesh
+from archc_jax.devices import described, find_mesh
 from archc_jax.limit import limited
 from archc_jax.loss import cross_entropy
 from archc_jax.module import build
 from archc_jax.optimizer import replaced, rule, slots, steps
+from archc_jax.processes import crew
+from archc_jax.shares import Shares, is_key
 from archc_jax.weights import by_path, canonical, dump, joined, load, stored
 
 Arrays = dict[str, jax.Array]
@@ -46,8 +48,9 @@ class JaxEngine:
     ones in their memory. The net itself is what traces are made of; its own arrays are brought
     up to date where it is asked for its weights.
 
-    Several devices hold all weights each, and share out the images of a batch. Where they do not
-    come out even, XLA's partitioner pads the shares and masks what it padded: losses and
+    Several devices, on one machine or on several, hold all weights each, and share out the images
+    of a batch; each machine has a process, which is given the images of its devices. Where they
+    do not come out even, XLA's partitioner pads the shares and masks what it padded: losses and
     statistics are those of the images alone, whatever the number of devices.
     """
 
@@ -66,11 +69,13 @@ class JaxEngine:
             fail(NoRecipe(net=graph.name))
         self._form = recipe.optimizer
         mesh = find_mesh(device)
-        self._count = mesh.size
-        self._shared_out = NamedSharding(mesh, PartitionSpec(DATA))
-        self._everywhere = NamedSharding(mesh, PartitionSpec())
         self.device = described(mesh)
-        self.crew: Crew = Alone()
+        self.crew: Crew = crew()
+        self._shares = Shares(mesh, self.crew)
+        self._shared_out = self._shares.parted
+        self._everywhere = self._shares.everywhere
+        # Predictions are this process's alone.
+        self._here = Shares(mesh.local_mesh, Alone())
         self.versions: Mapping[str, str] = {
             name: version(name) for name in ("jax", "jaxlib", "flax", "optax")
         }
@@ -84,7 +89,7 @@ class JaxEngine:
         self._loss_weights: dict[str, float] = getattr(
             load_program(program), "LOSS_WEIGHTS", {"logits": 1.0}
         )
-        with jax.default_device(mesh.devices.flat[0]):
+        with jax.default_device(mesh.local_devices[0]):
             self._model = build(program, seed)
         self._model.eval()
         self._evaluating = nnx.split(self._model)[0]
@@ -94,29 +99,29 @@ class JaxEngine:
         self._undecayed = frozenset(
             path for path in self._parameters if not self._form.decay_bias and path.endswith("bias")
         )
-        self._optimizer: Any = self._place(self._rule(self._form.lr).init(self._parameters))
+        self._optimizer: Any = self._shares.spread(self._rule(self._form.lr).init(self._parameters))
         self._step = jax.jit(
             self._stepped, donate_argnums=(0, 1, 2), out_shardings=self._everywhere
         )
         self._add = jax.jit(self._added, donate_argnums=(1, 2), out_shardings=self._everywhere)
         self._update = jax.jit(self._updated, donate_argnums=(0, 1), out_shardings=self._everywhere)
         self._taken_in = jax.jit(_taken_in, donate_argnums=0, out_shardings=self._everywhere)
-        self._predict = jax.jit(self._predicted, out_shardings=self._everywhere)
+        self._predict = jax.jit(self._predicted, out_shardings=self._here.everywhere)
 
     def share(self, count: int) -> slice:
-        """All of a batch: the compiled step shares it out over the devices."""
-        return slice(count)
+        """The part of a batch that this process's devices take."""
+        return self._shares.of(count)
 
     def step(self, images: np.ndarray, labels: np.ndarray, lr: float, size: int) -> Step:
-        """One optimiser step on a batch `(N, C, H, W)`, `(N,)`, of N = `size` images."""
+        """One optimiser step on a share `(N, C, H, W)`, `(N,)` of a batch of `size` images."""
         if self._accumulate == 1:
             self._parameters, self._others, self._optimizer, seen = self._step(
                 self._parameters,
                 self._others,
                 self._optimizer,
                 lr,
-                self._batch(images),
-                self._batch(labels),
+                self._shares.placed(images, size),
+                self._shares.placed(labels, size),
             )
         else:
             seen = self._step_in_pieces(images, labels, lr, size)
@@ -134,14 +139,17 @@ class JaxEngine:
     ) -> tuple[jax.Array, jax.Array]:
         """The same step, of gradients that are summed up piece by piece."""
         sums = (jax.tree.map(jnp.zeros_like, self._parameters), jnp.zeros(()), jnp.zeros((), int))
-        for piece in pieces(len(labels), self._accumulate):
+        images, labels = self._shares.whole(images, size), self._shares.whole(labels, size)
+        for piece in pieces(size, self._accumulate):
+            count = piece.stop - piece.start
+            part = self._shares.of(count)
             self._others, sums = self._add(
                 self._parameters,
                 self._others,
-                self._place(sums),
-                len(labels[piece]) / size,
-                self._batch(images[piece]),
-                self._batch(labels[piece]),
+                self._shares.spread(sums),
+                count / size,
+                self._shares.placed(images[piece][part], count),
+                self._shares.placed(labels[piece][part], count),
             )
         gradients, loss, wrong = sums
         self._parameters, self._optimizer = self._update(
@@ -152,7 +160,8 @@ class JaxEngine:
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Class probabilities `(N, classes)` in evaluation mode."""
         parameters, others = self._judged()
-        found = self._predict(parameters, others, self._batch(images))
+        batch = self._here.placed(images, len(images))
+        found = self._predict(self._local(parameters), self._local(others), batch)
         return np.asarray(found, np.float32)
 
     def weights(self) -> dict[str, np.ndarray]:
@@ -208,7 +217,7 @@ class JaxEngine:
     def load_rng_state(self, state: Mapping[str, np.ndarray]) -> None:
         """Go on from there. Raises `DiagnosticError` (E0604)."""
         check_names({path: array.shape for path, array in self.rng_state().items()}, state)
-        self._others |= self._place(
+        self._others |= self._shares.spread(
             {path: _like(self._others[path], array) for path, array in state.items()}
         )
 
@@ -250,7 +259,7 @@ class JaxEngine:
 
         def measured(parameters: Arrays) -> tuple[jax.Array, tuple[jax.Array, Arrays]]:
             model = self._made(self._training, parameters, others)
-            outputs: Any = model(self._maps(images))
+            outputs: Any = model(_maps(images, self._shared_out))
             # A net without aux heads returns its logits alone.
             every: tuple[jax.Array, ...] = outputs if isinstance(outputs, tuple) else (outputs,)
             losses = [
@@ -282,23 +291,23 @@ class JaxEngine:
         # `predict` is a method of every program that ends in softmax.
         model: Any = self._made(self._evaluating, parameters, others)
         with jax.default_matmul_precision("highest"):
-            return model.predict(self._maps(images))
-
-    def _maps(self, images: jax.Array) -> jax.Array:
-        """(N, C, H, W) as (N, H, W, C), shared out over the devices."""
-        return jax.lax.with_sharding_constraint(images.transpose(0, 2, 3, 1), self._shared_out)
+            return model.predict(_maps(images, self._here.parted))
 
     def _rule(self, lr: jax.Array | float) -> optax.GradientTransformation:
         return rule(self._form, lr, self._undecayed)
 
-    def _batch(self, array: np.ndarray) -> jax.Array:
-        """Images or labels on the devices: a share on each where they come out even, else all on
-        each, of which the compiled step takes its share."""
-        even = len(array) % self._count == 0
-        return jax.device_put(array, self._shared_out if even else self._everywhere)
-
-    def _place(self, tree: Any) -> Any:
-        return jax.device_put(tree, self._everywhere)
+    def _local(self, arrays: Arrays) -> Arrays:
+        """Arrays that all devices have, as those of this process's devices alone."""
+        if self.crew.size == 1:
+            return arrays
+        return {
+            path: jax.make_array_from_single_device_arrays(
+                array.shape,
+                self._here.everywhere,
+                [shard.data for shard in array.addressable_shards],
+            )
+            for path, array in arrays.items()
+        }
 
     def _keep_state(self, state: Mapping[str, np.ndarray]) -> None:
         """What `optimizer_state` gives, in the parameters' precision."""
@@ -313,16 +322,16 @@ class JaxEngine:
             for slot, there in slots(self._optimizer).items()
         }
         count = int(state[STEPS]) if STEPS in state else None
-        self._optimizer = self._place(replaced(self._optimizer, arrays, count))
+        self._optimizer = self._shares.spread(replaced(self._optimizer, arrays, count))
 
     def _take_arrays(self) -> None:
         """The net's arrays, on every device."""
-        self._parameters: Arrays = self._place(_arrays(nnx.state(self._model, nnx.Param)))
+        self._parameters: Arrays = self._shares.spread(_arrays(nnx.state(self._model, nnx.Param)))
         others = nnx.state(self._model, nnx.Not(nnx.Param))
         self._streams = {
             path for path, variable in by_path(others).items() if isinstance(variable, nnx.RngState)
         }
-        self._others: Arrays = self._place(_arrays(others))
+        self._others: Arrays = self._shares.spread(_arrays(others))
         arrays = {**self._parameters, **self._others}
         # Copies, for a step writes over the arrays that it is given.
         self._averages: Arrays = (
@@ -357,6 +366,11 @@ class JaxEngine:
         )
 
 
+def _maps(images: jax.Array, sharding: NamedSharding) -> jax.Array:
+    """(N, C, H, W) as (N, H, W, C), shared out over the devices."""
+    return jax.lax.with_sharding_constraint(images.transpose(0, 2, 3, 1), sharding)
+
+
 def _taken_in(averages: Arrays, trained: Arrays, share: jax.Array) -> Arrays:
     """Averages moved by a share of the way to what is trained."""
     return {path: a + share * (trained[path] - a) for path, a in averages.items()}
@@ -366,17 +380,13 @@ def _arrays(state: nnx.State) -> Arrays:
     return {path: variable.get_value() for path, variable in by_path(state).items()}
 
 
-def _is_key(array: jax.Array) -> bool:
-    return jnp.issubdtype(array.dtype, jax.dtypes.prng_key)
-
-
 def _plain(array: jax.Array) -> np.ndarray:
     """A part of a stream's state as numbers."""
-    return np.array(jax.random.key_data(array) if _is_key(array) else array)
+    return np.array(jax.random.key_data(array) if is_key(array) else array)
 
 
 def _like(array: jax.Array, plain: np.ndarray) -> jax.Array:
     """The inverse of `_plain`, of the same kind as an array."""
-    if _is_key(array):
+    if is_key(array):
         return jax.random.wrap_key_data(jax.device_put(plain), impl=jax.random.key_impl(array))
     return jax.device_put(plain.astype(array.dtype))
