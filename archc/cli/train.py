@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archc.cli.common import add_spec, load, not_negative, positive
-from archc.cli.jobs import add_devices, device, make_job
+from archc.cli.jobs import add_devices, add_parallel, device, make_job
 
 if TYPE_CHECKING:
     from archc.ir import Graph
@@ -32,6 +32,7 @@ examples:
   archc train vgg_d --data photos --init-from runs/vgg_a --layers conv1,conv3=conv2,fc1
   archc train cifar_relu --data cifar10:cifar-10-batches-bin
   archc train vgg_d --data photos --set classes=5 --input 3x64x64 --width 0.25
+  archc train alexnet --gpus 2 --parallel towers
   archc train --resume runs/lenet-20261121-043119 --epochs 80
 """
 
@@ -59,6 +60,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     add_spec(parser, required=False)
     parser.add_argument("--data", metavar="DATA", help="what to train on (digits)")
     add_devices(parser)
+    add_parallel(parser)
     parser.add_argument("--batch", metavar="N", type=positive, help="instead of the recipe's batch")
     parser.add_argument(
         "--epochs", metavar="N", type=positive, help="instead of the recipe's epochs"
@@ -200,6 +202,7 @@ def _new(arguments: argparse.Namespace) -> Job:
         layers=_pairs(arguments.layers),
         accumulate=arguments.accumulate or 1,
         save_every=arguments.save_every,
+        parallel=arguments.parallel or "data",
     )
 
 
@@ -238,5 +241,6 @@ def _resumed(arguments: argparse.Namespace) -> Job:
         accumulate=before.accumulate,
         epochs=arguments.epochs or before.epochs,
         save_every=arguments.save_every,
+        parallel=arguments.parallel or before.parallel,
         resume=True,
     )

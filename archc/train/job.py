@@ -14,6 +14,7 @@ from archc.diagnostics import Sink
 from archc.errors.recipes import ScheduleTooLong
 from archc.errors.training import BadSetting, NoOptimizer
 from archc.recipe import Recipe
+from archc.towers import Parallel
 from archc.train.cadence import EVERY, Every
 from archc.train.crew import Alone, Crew
 from archc.train.dense import DenseNet
@@ -55,6 +56,7 @@ class Job:
     """The file whose weights the run starts from; None: as the recipe's `init` says."""
     accumulate: int = 1
     """In how many pieces a batch is computed."""
+    parallel: Parallel = "data"
     workers: int = 0
     """How many processes read images that are not in memory; 0: threads of this one."""
     init_from: Path | None = None

@@ -162,6 +162,7 @@ def described(job: Job, data: Prepared, engine: Engine) -> dict[str, object]:
         "seed": job.seed,
         "batch": job.batch,
         "accumulate": job.accumulate,
+        "parallel": job.parallel,
         "epochs": job.epochs,
     }
     return {
@@ -203,6 +204,7 @@ PIECE = (
     "backend",
     "device",
     "requested_device",
+    "parallel",
     "epochs",
     "versions",
 )

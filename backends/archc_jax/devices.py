@@ -11,17 +11,22 @@ from jax.sharding import AxisType, Mesh
 from archc.devices import choose
 from archc.diagnostics import fail
 from archc.errors.backends import DevicesTooLate
+from archc.passes import replicas
+from archc.towers import in_words as towers_in_words
 
 DATA = "data"
-"""The mesh's one axis: along it the images of a batch are shared out."""
+"""The mesh's axis along which the images of a batch are shared out."""
+
+TOWER = "tower"
+"""The axis along which are the towers of one net."""
 
 
-def find_mesh(name: str) -> Mesh:
-    """The devices of a word of `archc.devices`; where several processes train, those of each,
-    in the order of the processes.
+def find_mesh(name: str, towers: int = 1) -> Mesh:
+    """The devices of a word of `archc.devices`, those of one net's towers side by side; where
+    several processes train, those of each, in the order of the processes.
 
-    Raises `DiagnosticError` (E0603, E0607), and (E0608) where more devices on the CPU are asked
-    for than JAX has started with in this process.
+    Raises `DiagnosticError` (E0603, E0607), (E0608) where more devices on the CPU are asked for
+    than JAX has started with in this process, and (E0904) where they are no whole number of nets.
     """
     chosen = choose(name, lambda: len(_gpus()))
     if chosen.kind == "gpu":
@@ -29,7 +34,11 @@ def find_mesh(name: str) -> Mesh:
     else:
         devices = _cpus(chosen.count)
     every = _of_all(devices)
-    return Mesh(np.array(every), (DATA,), axis_types=(AxisType.Auto,))
+    shape = (replicas(towers, len(every)), towers)
+    if jax.process_count() == 1:
+        return jax.make_mesh(shape, (DATA, TOWER), axis_types=(AxisType.Auto,) * 2, devices=every)
+    # JAX would look for an order of its own; the images come in that of the processes.
+    return Mesh(np.array(every).reshape(shape), (DATA, TOWER), axis_types=(AxisType.Auto,) * 2)
 
 
 def _of_all(devices: list[Any]) -> list[Any]:
@@ -43,14 +52,19 @@ def _of_all(devices: list[Any]) -> list[Any]:
 
 
 def described(mesh: Mesh) -> str:
-    """The devices in words, for the log: `cpu`, `cpu:4`, `cuda:0 (NVIDIA H200)`."""
+    """The devices in words, for the log: `cpu`, `cpu:4`, `cuda:0 (NVIDIA H200)`.
+
+    With towers, how many: `cpu:4, 2 replicas of 2 towers`.
+    """
     devices: list[Any] = list(mesh.local_devices)
-    hosts = jax.process_count()
-    where = f" on each of {hosts} machines" if hosts > 1 else ""
     if devices[0].platform == "cpu":
-        return ("cpu" if len(devices) == 1 else f"cpu:{len(devices)}") + where
-    numbers = ", ".join(f"cuda:{_gpus().index(device)}" for device in devices)
-    return f"{numbers} ({devices[0].device_kind}){where}"
+        found = "cpu" if len(devices) == 1 else f"cpu:{len(devices)}"
+    else:
+        numbers = ", ".join(f"cuda:{_gpus().index(device)}" for device in devices)
+        found = f"{numbers} ({devices[0].device_kind})"
+    hosts = jax.process_count()
+    found += f" on each of {hosts} machines" if hosts > 1 else ""
+    return f"{found}{towers_in_words(mesh.shape[DATA], mesh.shape[TOWER])}"
 
 
 # Any: to a type checker jax.Device is a variable.

@@ -11,26 +11,30 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
-from jax.sharding import NamedSharding
 
 from archc.backend import Program, Step
 from archc.diagnostics import fail
+from archc.errors.backends import TowersOnHosts
 from archc.errors.recipes import NoRecipe
 from archc.ir import Graph
 from archc.optimizer_state import AVERAGED, STEPS, TRAINED, spelled
+from archc.passes import towers_of
 from archc.pieces import pieces
 from archc.program_module import load_program
 from archc.recipe import Recipe
-from archc.train.crew import Alone, Crew
+from archc.towers import divided
+from archc.train.crew import Crew
 from archc.trainable import filters, trainable
 from archc.weights import check_names
 from archc_jax.devices import described, find_mesh
+from archc_jax.hosts import HostsLayout, is_key
+from archc_jax.layout import WHOLE, Layout
 from archc_jax.limit import limited
 from archc_jax.loss import cross_entropy
-from archc_jax.module import build
+from archc_jax.module import abstract, build
 from archc_jax.optimizer import replaced, rule, slots, steps
 from archc_jax.processes import crew
-from archc_jax.shares import Shares, is_key
+from archc_jax.towers import TowersLayout
 from archc_jax.weights import by_path, canonical, dump, joined, load, stored
 
 Arrays = dict[str, jax.Array]
@@ -52,6 +56,9 @@ class JaxEngine:
     of a batch; each machine has a process, which is given the images of its devices. Where they
     do not come out even, XLA's partitioner pads the shares and masks what it padded: losses and
     statistics are those of the images alone, whatever the number of devices.
+
+    With `part`, the program of one tower, each device of a replica has a tower of the net, and
+    `program`, the whole net, is what begins it and what its weights are the whole of.
     """
 
     def __init__(
@@ -63,19 +70,20 @@ class JaxEngine:
         device: str,
         seed: int,
         accumulate: int = 1,
+        part: Program | None = None,
     ) -> None:
         trainable(graph)
         if recipe.optimizer is None:
             fail(NoRecipe(net=graph.name))
         self._form = recipe.optimizer
-        mesh = find_mesh(device)
-        self.device = described(mesh)
+        mesh = find_mesh(device, towers_of(graph) if part else 1)
         self.crew: Crew = crew()
-        self._shares = Shares(mesh, self.crew)
-        self._shared_out = self._shares.parted
-        self._everywhere = self._shares.everywhere
-        # Predictions are this process's alone.
-        self._here = Shares(mesh.local_mesh, Alone())
+        self._layout = HostsLayout(mesh, self.crew) if self.crew.size > 1 else Layout(mesh)
+        if part:
+            if self.crew.size > 1:
+                fail(TowersOnHosts(backend="jax"))
+            self._layout = TowersLayout(mesh, {program.keys[name] for name in divided(graph)})
+        self.device = described(mesh)
         self.versions: Mapping[str, str] = {
             name: version(name) for name in ("jax", "jaxlib", "flax", "optax")
         }
@@ -87,30 +95,55 @@ class JaxEngine:
         self._average = recipe.average
         self._averaged_steps = 0
         self._loss_weights: dict[str, float] = getattr(
-            load_program(program), "LOSS_WEIGHTS", {"logits": 1.0}
+            load_program(part or program), "LOSS_WEIGHTS", {"logits": 1.0}
         )
         with jax.default_device(mesh.local_devices[0]):
             self._model = build(program, seed)
-        self._model.eval()
-        self._evaluating = nnx.split(self._model)[0]
-        self._model.train()
-        self._training = nnx.split(self._model)[0]
+        # What is traced is the program of one tower, where there is one.
+        traced = abstract(part) if part else self._model
+        traced.eval()
+        self._evaluating = nnx.split(traced)[0]
+        traced.train()
+        self._training, state = nnx.split(traced)
+        self._variables = nnx.to_flat_state(state)
         self._take_arrays()
         self._undecayed = frozenset(
             path for path in self._parameters if not self._form.decay_bias and path.endswith("bias")
         )
-        self._optimizer: Any = self._shares.spread(self._rule(self._form.lr).init(self._parameters))
+        self._optimizer: Any = self._place(self._rule(self._form.lr).init(self._parameters))
+        self._compile()
+
+    def _compile(self) -> None:
+        """The functions of the arrays that are held, each a `jit`."""
+        mapped, sharding = self._layout.mapped, self._layout.sharding
+        held = (self._parameters, self._others, self._optimizer)
         self._step = jax.jit(
-            self._stepped, donate_argnums=(0, 1, 2), out_shardings=self._everywhere
+            mapped(self._stepped, lambda specs: (*specs[:3], WHOLE)),
+            donate_argnums=(0, 1, 2),
+            out_shardings=sharding((*held, (0.0, 0))),
         )
-        self._add = jax.jit(self._added, donate_argnums=(1, 2), out_shardings=self._everywhere)
-        self._update = jax.jit(self._updated, donate_argnums=(0, 1), out_shardings=self._everywhere)
-        self._taken_in = jax.jit(_taken_in, donate_argnums=0, out_shardings=self._everywhere)
-        self._predict = jax.jit(self._predicted, out_shardings=self._here.everywhere)
+        self._add = jax.jit(
+            mapped(self._added, lambda specs: specs[1:3]),
+            donate_argnums=(1, 2),
+            out_shardings=sharding((self._others, (self._parameters, 0.0, 0))),
+        )
+        self._update = jax.jit(
+            mapped(self._updated, lambda specs: specs[:2]),
+            donate_argnums=(0, 1),
+            out_shardings=sharding((self._parameters, self._optimizer)),
+        )
+        self._taken_in = jax.jit(
+            _taken_in, donate_argnums=0, out_shardings=sharding(self._averages)
+        )
+        # Predictions are this process's own.
+        here = self._layout.here
+        self._predict = jax.jit(
+            here.mapped(self._predicted, lambda _: WHOLE), out_shardings=here.sharding(0.0)
+        )
 
     def share(self, count: int) -> slice:
-        """The part of a batch that this process's devices take."""
-        return self._shares.of(count)
+        """The part of a batch that this process's devices take; the compiled step shares it out."""
+        return self._layout.share(count)
 
     def step(self, images: np.ndarray, labels: np.ndarray, lr: float, size: int) -> Step:
         """One optimiser step on a share `(N, C, H, W)`, `(N,)` of a batch of `size` images."""
@@ -120,8 +153,8 @@ class JaxEngine:
                 self._others,
                 self._optimizer,
                 lr,
-                self._shares.placed(images, size),
-                self._shares.placed(labels, size),
+                self._layout.place_batch(images, size),
+                self._layout.place_batch(labels, size),
             )
         else:
             seen = self._step_in_pieces(images, labels, lr, size)
@@ -139,17 +172,17 @@ class JaxEngine:
     ) -> tuple[jax.Array, jax.Array]:
         """The same step, of gradients that are summed up piece by piece."""
         sums = (jax.tree.map(jnp.zeros_like, self._parameters), jnp.zeros(()), jnp.zeros((), int))
-        images, labels = self._shares.whole(images, size), self._shares.whole(labels, size)
+        images, labels = self._layout.whole(images, size), self._layout.whole(labels, size)
         for piece in pieces(size, self._accumulate):
             count = piece.stop - piece.start
-            part = self._shares.of(count)
+            mine = self._layout.share(count)
             self._others, sums = self._add(
                 self._parameters,
                 self._others,
-                self._shares.spread(sums),
+                self._place(sums),
                 count / size,
-                self._shares.placed(images[piece][part], count),
-                self._shares.placed(labels[piece][part], count),
+                self._layout.place_batch(images[piece][mine], count),
+                self._layout.place_batch(labels[piece][mine], count),
             )
         gradients, loss, wrong = sums
         self._parameters, self._optimizer = self._update(
@@ -159,9 +192,9 @@ class JaxEngine:
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Class probabilities `(N, classes)` in evaluation mode."""
-        parameters, others = self._judged()
-        batch = self._here.placed(images, len(images))
-        found = self._predict(self._local(parameters), self._local(others), batch)
+        parameters, others = self._layout.local(self._judged())
+        batch = self._layout.here.place_batch(images, len(images))
+        found = self._predict(parameters, others, batch)
         return np.asarray(found, np.float32)
 
     def weights(self) -> dict[str, np.ndarray]:
@@ -217,7 +250,7 @@ class JaxEngine:
     def load_rng_state(self, state: Mapping[str, np.ndarray]) -> None:
         """Go on from there. Raises `DiagnosticError` (E0604)."""
         check_names({path: array.shape for path, array in self.rng_state().items()}, state)
-        self._others |= self._shares.spread(
+        self._others |= self._place(
             {path: _like(self._others[path], array) for path, array in state.items()}
         )
 
@@ -255,11 +288,11 @@ class JaxEngine:
     ) -> tuple[Arrays, Arrays, tuple[jax.Array, jax.Array]]:
         """The gradients of the mean loss of some images, what the net changes as it is applied,
         and the loss and the wrong answers."""
-        labels = jax.lax.with_sharding_constraint(labels, self._shared_out)
+        labels = jax.lax.with_sharding_constraint(labels, self._layout.shared_out)
 
         def measured(parameters: Arrays) -> tuple[jax.Array, tuple[jax.Array, Arrays]]:
             model = self._made(self._training, parameters, others)
-            outputs: Any = model(_maps(images, self._shared_out))
+            outputs: Any = model(_maps(images, self._layout))
             # A net without aux heads returns its logits alone.
             every: tuple[jax.Array, ...] = outputs if isinstance(outputs, tuple) else (outputs,)
             losses = [
@@ -291,23 +324,13 @@ class JaxEngine:
         # `predict` is a method of every program that ends in softmax.
         model: Any = self._made(self._evaluating, parameters, others)
         with jax.default_matmul_precision("highest"):
-            return model.predict(_maps(images, self._here.parted))
+            return model.predict(_maps(images, self._layout.here))
 
     def _rule(self, lr: jax.Array | float) -> optax.GradientTransformation:
         return rule(self._form, lr, self._undecayed)
 
-    def _local(self, arrays: Arrays) -> Arrays:
-        """Arrays that all devices have, as those of this process's devices alone."""
-        if self.crew.size == 1:
-            return arrays
-        return {
-            path: jax.make_array_from_single_device_arrays(
-                array.shape,
-                self._here.everywhere,
-                [shard.data for shard in array.addressable_shards],
-            )
-            for path, array in arrays.items()
-        }
+    def _place(self, tree: Any) -> Any:
+        return self._layout.place(tree)
 
     def _keep_state(self, state: Mapping[str, np.ndarray]) -> None:
         """What `optimizer_state` gives, in the parameters' precision."""
@@ -322,16 +345,16 @@ class JaxEngine:
             for slot, there in slots(self._optimizer).items()
         }
         count = int(state[STEPS]) if STEPS in state else None
-        self._optimizer = self._shares.spread(replaced(self._optimizer, arrays, count))
+        self._optimizer = self._place(replaced(self._optimizer, arrays, count))
 
     def _take_arrays(self) -> None:
         """The net's arrays, on every device."""
-        self._parameters: Arrays = self._shares.spread(_arrays(nnx.state(self._model, nnx.Param)))
+        self._parameters: Arrays = self._place(_arrays(nnx.state(self._model, nnx.Param)))
         others = nnx.state(self._model, nnx.Not(nnx.Param))
         self._streams = {
             path for path, variable in by_path(others).items() if isinstance(variable, nnx.RngState)
         }
-        self._others: Arrays = self._shares.spread(_arrays(others))
+        self._others: Arrays = self._place(_arrays(others))
         arrays = {**self._parameters, **self._others}
         # Copies, for a step writes over the arrays that it is given.
         self._averages: Arrays = (
@@ -348,7 +371,8 @@ class JaxEngine:
 
     def _current(self, parameters: Arrays, others: Arrays) -> nnx.Module:
         """The net with these arrays."""
-        nnx.update(self._model, self._state({**parameters, **others}))
+        variables = nnx.to_flat_state(nnx.state(self._model))
+        nnx.update(self._model, _state(variables, {**parameters, **others}))
         return self._model
 
     def _made(
@@ -356,24 +380,24 @@ class JaxEngine:
     ) -> nnx.Module:
         """A net with these arrays, in training or evaluating as its graph says."""
         # A copy, for a variable can be written only in the trace that it was made in.
-        return nnx.merge(graph, self._state({**parameters, **others}), copy=True)
-
-    def _state(self, arrays: Arrays) -> nnx.State:
-        """Arrays by their paths as Flax has them."""
-        variables = nnx.to_flat_state(nnx.state(self._model))
-        return nnx.from_flat_state(
-            (path, variable.replace(arrays[joined(path)])) for path, variable in variables
-        )
+        return nnx.merge(graph, _state(self._variables, {**parameters, **others}), copy=True)
 
 
-def _maps(images: jax.Array, sharding: NamedSharding) -> jax.Array:
+def _maps(images: jax.Array, layout: Layout) -> jax.Array:
     """(N, C, H, W) as (N, H, W, C), shared out over the devices."""
-    return jax.lax.with_sharding_constraint(images.transpose(0, 2, 3, 1), sharding)
+    return jax.lax.with_sharding_constraint(images.transpose(0, 2, 3, 1), layout.shared_out)
 
 
 def _taken_in(averages: Arrays, trained: Arrays, share: jax.Array) -> Arrays:
     """Averages moved by a share of the way to what is trained."""
     return {path: a + share * (trained[path] - a) for path, a in averages.items()}
+
+
+def _state(variables: nnx.FlatState[Any], arrays: Arrays) -> nnx.State:
+    """These variables with other arrays, by their paths."""
+    return nnx.from_flat_state(
+        (path, variable.replace(arrays[joined(path)])) for path, variable in variables
+    )
 
 
 def _arrays(state: nnx.State) -> Arrays:

@@ -5,15 +5,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from archc.train.crew import Alone, Crew
-
-if TYPE_CHECKING:
-    from archc.train.launch import Launch
 
 MEETING = "ARCHC_MEETING"
 """In the environment of a worker that is one of several: where they meet, as JSON."""
@@ -26,15 +21,6 @@ SILENCE = 30
 
 LEAVING = 10
 """Seconds that one waits for the others before it leaves."""
-
-
-def launch(asked: Launch) -> int:
-    """Train in one process on this machine, which is watched; its exit status."""
-    from archc.train.supervisor import supervise
-
-    if asked.meeting is not None:
-        os.environ[MEETING] = json.dumps(asdict(asked.meeting) | {"device": asked.device})
-    return supervise(asked.words, asked.run, asked.limits)
 
 
 def crew() -> Crew:
