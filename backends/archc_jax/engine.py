@@ -76,12 +76,12 @@ class JaxEngine:
         if recipe.optimizer is None:
             fail(NoRecipe(net=graph.name))
         self._form = recipe.optimizer
-        mesh = find_mesh(device, towers_of(graph) if part else 1)
         self.crew: Crew = crew()
+        if part and self.crew.size > 1:
+            fail(TowersOnHosts(backend="jax"))
+        mesh = find_mesh(device, towers_of(graph) if part else 1)
         self._layout = HostsLayout(mesh, self.crew) if self.crew.size > 1 else Layout(mesh)
         if part:
-            if self.crew.size > 1:
-                fail(TowersOnHosts(backend="jax"))
             self._layout = TowersLayout(mesh, {program.keys[name] for name in divided(graph)})
         self.device = described(mesh)
         self.versions: Mapping[str, str] = {
