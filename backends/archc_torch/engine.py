@@ -86,6 +86,10 @@ class TorchEngine:
     def device(self) -> str:
         return described(self._device, self.crew.size)
 
+    @property
+    def devices(self) -> int:
+        return self.crew.size
+
     def share(self, count: int) -> slice:
         """Every n-th image for n processes. So a piece of a batch is shared out as a batch is."""
         return slice(self.crew.rank, count, self.crew.size)
