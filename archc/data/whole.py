@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from archc.data.ahead import WORKERS, AbandonedError, ahead
 from archc.data.dataset import Split
 from archc.data.dense import Dense
-from archc.data.faults import DoesNotFitError
+from archc.runtime.faults import DoesNotFitError
 from archc.data.pipeline import Pipeline
 from archc.diagnostics import fail
 from archc.errors.data import TransformDoesNotFit

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageEnhance
 from pydantic import ValidationError
 
-from archc.data.faults import DoesNotFitError
+from archc.runtime.faults import DoesNotFitError
 from archc.data.transforms import (
     Given,
     JitterResize,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from archc.data.faults import DoesNotFitError
+from archc.runtime.faults import DoesNotFitError
 from archc.data.transforms import (
     TRANSFORMS,
     CenterCrop,

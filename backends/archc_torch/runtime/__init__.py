@@ -5,3 +5,5 @@ from __future__ import annotations
 from pathlib import Path
 
 FUNCTIONS = Path(__file__).with_name("functions.py")
+TRAINING = Path(__file__).with_name("training.py")
+"""What only those carry that train."""
