@@ -183,6 +183,8 @@ class Graph:
     """The factor of all channel counts but the classes."""
     sources: tuple[Source, ...] = ()
     """The texts that it was made of: the spec, and what that imports."""
+    part_of: int = 1
+    """Of how many towers this is one, as `SplitTowers` makes it; 1 for a whole net."""
 
     @property
     def input(self) -> Shape:

@@ -11,10 +11,12 @@ from archc.diagnostics import fail
 
 _EPILOG = """\
 The program imports nothing but its framework. Run it to see its output's shape and count.
+With --train it also holds the recipe: python FILE DATA trains by it.
 
 examples:
   archc compile vgg_d --backend torch -o vgg_d.py
   archc compile alexnet --backend torch --set classes=10
+  archc compile alexnet --backend torch --train -o alexnet.py
 """
 
 
@@ -34,6 +36,11 @@ def declare(parser: argparse.ArgumentParser) -> None:
         "--no-aux", action="store_true", help="leave out auxiliary heads, as at inference"
     )
     form.add_argument(
+        "--train",
+        action="store_true",
+        help="write the net and its recipe as one program, which trains on a folder of images",
+    )
+    form.add_argument(
         "--dense",
         action="store_true",
         help="write the net for whole images of any size: fc as convolutions, the scores averaged "
@@ -44,12 +51,14 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Compile and write."""
-    from archc.driver import compile_dense, compile_graph
+    from archc.driver import compile_dense, compile_graph, compile_training
     from archc.errors.backends import CannotWrite
 
     graph = load(arguments)
     if arguments.dense:
         _, program = compile_dense(graph, arguments.backend)
+    elif arguments.train:
+        program = compile_training(graph, arguments.backend)
     else:
         program = compile_graph(graph, arguments.backend, heads=not arguments.no_aux)
     if arguments.output is None:

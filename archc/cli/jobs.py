@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from archc.evaluate import Value
     from archc.ir import Graph
     from archc.train import Job
+    from archc.train.cadence import Every
     from archc.train.warm_start import Pair
 
 
@@ -50,6 +51,7 @@ def make_job(
     init_from: Path | None = None,
     layers: tuple[Pair, ...] = (),
     accumulate: int = 1,
+    save_every: Every | None = None,
     resume: bool = False,
 ) -> Job:
     """A job for a net; None is what the recipe says. Raises `DiagnosticError`."""
@@ -58,6 +60,7 @@ def make_job(
     from archc.errors.backends import BackendBroken
     from archc.resolve import resolved
     from archc.train import DenseNet, Job
+    from archc.train.cadence import EVERY
     from archc.trainable import trainable
 
     recipe = trainable(graph)
@@ -89,6 +92,7 @@ def make_job(
         make_engine=lambda: engine_of(program, graph),
         dense=dense,
         backend=backend,
+        crew=framework.crew(),
         device=device,
         data=data,
         run_dir=run_dir,
@@ -101,6 +105,7 @@ def make_job(
         init_from=init_from,
         layers=layers,
         accumulate=accumulate,
+        save_every=save_every or EVERY,
         resume=resume,
         quiet=arguments.quiet,
         command=tuple(sys.argv),

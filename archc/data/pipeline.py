@@ -10,10 +10,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from archc.runtime.faults import DoesNotFitError
 from archc.data.transforms import Given, LearningTransform, Transform, Where
 from archc.diagnostics import fail
 from archc.errors.data import TransformDoesNotFit
+from archc.runtime.faults import DoesNotFitError
 from archc.runtime.pixels import Pixels
 
 Statistics = dict[str, dict[str, NDArray[np.float64]]]

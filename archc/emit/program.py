@@ -42,9 +42,7 @@ class NetCode:
         return {name: self.words.key(name) for name in self.outline.keys}
 
 
-def net_code(
-    graph: Graph, dialect: type[Dialect], taken: frozenset[str] = frozenset()
-) -> NetCode:
+def net_code(graph: Graph, dialect: type[Dialect], taken: frozenset[str] = frozenset()) -> NetCode:
     """The net of a graph without towers; `taken` are names that the program has besides."""
     made = outline(run([ToLogits()], graph), dialect.reserved | dialect.names | taken)
     words = dialect(made)

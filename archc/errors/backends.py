@@ -129,3 +129,21 @@ class DevicesTooLate(Diagnostic):
     def help(self) -> str:
         setting = f"jax.config.update('jax_num_cpu_devices', {self.count})"
         return f"{setting} before anything else is done with JAX"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DenseInBlocks(Diagnostic):
+    """A program that trains measures whole images by a second method of the net's class, which
+    must hold the fully connected layers itself."""
+
+    code: ClassVar[str] = "E0615"
+    layers: tuple[str, ...]
+
+    def message(self) -> str:
+        return (
+            "one program cannot train this net and apply it to whole images: within blocks are "
+            f"{', '.join(self.layers)}"
+        )
+
+    def help(self) -> str:
+        return "archc train can; or compile with an evaluate { } without dense"

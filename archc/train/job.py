@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +14,8 @@ from archc.diagnostics import Sink
 from archc.errors.recipes import ScheduleTooLong
 from archc.errors.training import BadSetting, NoOptimizer
 from archc.recipe import Recipe
+from archc.train.cadence import EVERY, Every
+from archc.train.crew import Alone, Crew
 from archc.train.dense import DenseNet
 from archc.train.warm_start import Pair
 
@@ -45,6 +47,8 @@ class Job:
     batch: int
     """The global batch."""
     epochs: int
+    crew: Crew = field(default_factory=Alone)
+    """The processes that do this job together: those of the engines."""
     device: str = "auto"
     """What `make_engine` asks the backend for, for the log of the run."""
     weights: Path | None = None
@@ -57,6 +61,8 @@ class Job:
     """Which; all that match where it is empty."""
     resume: bool = False
     """Go on with the run in `run_dir`, from its newest checkpoint that is whole."""
+    save_every: Every = EVERY
+    """How often a checkpoint is written, besides the end of each epoch."""
     dense: DenseNet | None = None
     """The net for whole images, where the recipe has `dense`."""
     quiet: bool = False

@@ -12,10 +12,10 @@ from archc.data.pipeline import Statistics
 from archc.diagnostics import DiagnosticError, fail
 from archc.errors.training import RunFinished
 from archc.train import checkpoint
-from archc.train.checkpoint import BrokenError, Checkpoint
+from archc.train.checkpoint import BrokenError, Checkpoint, Position
 from archc.train.files import read_header, read_tensors, write_tensors
 from archc.train.job import Job
-from archc.train.metrics import EpochMetrics, best_of
+from archc.train.metrics import EpochMetrics, Running, best_of
 from archc.train.progress import say
 from archc.train.settings import read_statistics
 from archc.train.warm_start import warm, weight_file
@@ -30,6 +30,15 @@ class Start:
     """What the transforms learned, where that is known."""
 
     @property
+    def position(self) -> Position | None:
+        return self.checkpoint.position if self.checkpoint else None
+
+    @property
+    def running(self) -> Running:
+        """The epoch that was under way."""
+        return self.checkpoint.running if self.checkpoint else Running()
+
+    @property
     def history(self) -> tuple[EpochMetrics, ...]:
         return self.checkpoint.history if self.checkpoint else ()
 
@@ -41,7 +50,7 @@ def found(job: Job) -> Start:
     newest, broken = checkpoint.newest(job.run_dir)
     if newest.epoch >= job.epochs:
         fail(RunFinished(run=str(job.run_dir), epochs=newest.epoch))
-    for name, fault in broken:
+    for name, fault in broken if job.crew.rank == 0 else ():
         # Said also where only the last line is wanted.
         say(Console(stderr=True), f"warning: checkpoint {name} is left out: {fault}")
     return Start(newest, read_statistics(job.run_dir))
@@ -66,7 +75,12 @@ def begin(engine: Engine, start: Start, job: Job) -> list[str]:
     here = start.checkpoint
     engine.load_weights(here.weights)
     engine.load_optimizer_state(here.optimizer)
-    notes = [f"going on after epoch {here.epoch}"]
+    batches = here.running.batches
+    notes = [
+        f"going on in epoch {here.epoch + 1}, after batch {batches}"
+        if batches
+        else f"going on after epoch {here.epoch}"
+    ]
     shapes = {name: array.shape for name, array in engine.rng_state().items()}
     if here.backend == job.backend and shapes == {n: a.shape for n, a in here.rng.items()}:
         engine.load_rng_state(here.rng)
@@ -75,8 +89,9 @@ def begin(engine: Engine, start: Start, job: Job) -> list[str]:
             f"the run comes from {here.backend}: chance in {job.backend} (dropout) starts anew"
         )
     else:
-        notes.append("the device is of another kind: chance on it (dropout) starts anew")
-    notes += _restore_best(job, here)
+        notes.append("the devices are others: chance on them (dropout) starts anew")
+    if job.crew.rank == 0:
+        notes += _restore_best(job, here)
     return notes
 
 
@@ -87,7 +102,8 @@ def _restore_best(job: Job, here: Checkpoint) -> list[str]:
     if best is None or _epochs_of(path) == str(best.epoch):
         return []
     try:
-        kept = here if best.epoch == here.epoch else checkpoint.load(job.run_dir, best.epoch)
+        place = (best.epoch, 0)
+        kept = here if place == here.position else checkpoint.load(job.run_dir, place)
     except BrokenError as error:
         return [f"{path} is not of epoch {best.epoch}, the best so far, whose checkpoint: {error}"]
     write_tensors(path, kept.weights, {"net": job.name, "epochs": str(best.epoch)})

@@ -13,6 +13,7 @@ from archc_jax.emit.program import emit
 if TYPE_CHECKING:
     from flax import nnx
 
+    from archc.train.crew import Crew
     from archc_jax.engine import JaxEngine
 
 
@@ -25,10 +26,20 @@ class JaxBackend:
     def emit(self, graph: Graph) -> Program:
         return emit(graph)
 
+    def emit_training(self, graph: Graph) -> Program:
+        from archc_jax.emit.training import emit_training
+
+        return emit_training(graph)
+
     def build(self, program: Program) -> nnx.Module:
         from archc_jax.module import build
 
         return build(program)
+
+    def crew(self) -> Crew:
+        from archc.train.crew import Alone
+
+        return Alone()
 
     def engine(
         self,

@@ -21,6 +21,7 @@ from archc.optimizer_state import AVERAGED, STEPS, TRAINED, spelled
 from archc.pieces import pieces
 from archc.program_module import load_program
 from archc.recipe import Recipe
+from archc.train.crew import Alone, Crew
 from archc.trainable import filters, trainable
 from archc.weights import check_names
 from archc_jax.devices import DATA, described, find_mesh
@@ -69,6 +70,7 @@ class JaxEngine:
         self._shared_out = NamedSharding(mesh, PartitionSpec(DATA))
         self._everywhere = NamedSharding(mesh, PartitionSpec())
         self.device = described(mesh)
+        self.crew: Crew = Alone()
         self.versions: Mapping[str, str] = {
             name: version(name) for name in ("jax", "jaxlib", "flax", "optax")
         }
@@ -101,8 +103,12 @@ class JaxEngine:
         self._taken_in = jax.jit(_taken_in, donate_argnums=0, out_shardings=self._everywhere)
         self._predict = jax.jit(self._predicted, out_shardings=self._everywhere)
 
-    def step(self, images: np.ndarray, labels: np.ndarray, lr: float) -> Step:
-        """One optimiser step on a batch `(N, C, H, W)`, `(N,)`."""
+    def share(self, count: int) -> slice:
+        """All of a batch: the compiled step shares it out over the devices."""
+        return slice(count)
+
+    def step(self, images: np.ndarray, labels: np.ndarray, lr: float, size: int) -> Step:
+        """One optimiser step on a batch `(N, C, H, W)`, `(N,)`, of N = `size` images."""
         if self._accumulate == 1:
             self._parameters, self._others, self._optimizer, seen = self._step(
                 self._parameters,
@@ -113,7 +119,7 @@ class JaxEngine:
                 self._batch(labels),
             )
         else:
-            seen = self._step_in_pieces(images, labels, lr)
+            seen = self._step_in_pieces(images, labels, lr, size)
         if self._average is not None:
             self._averaged_steps += 1
             share = 1.0 - self._average.keep(self._averaged_steps)
@@ -124,7 +130,7 @@ class JaxEngine:
         return Step(loss=float(loss), wrong=int(wrong))
 
     def _step_in_pieces(
-        self, images: np.ndarray, labels: np.ndarray, lr: float
+        self, images: np.ndarray, labels: np.ndarray, lr: float, size: int
     ) -> tuple[jax.Array, jax.Array]:
         """The same step, of gradients that are summed up piece by piece."""
         sums = (jax.tree.map(jnp.zeros_like, self._parameters), jnp.zeros(()), jnp.zeros((), int))
@@ -133,7 +139,7 @@ class JaxEngine:
                 self._parameters,
                 self._others,
                 self._place(sums),
-                len(labels[piece]) / len(labels),
+                len(labels[piece]) / size,
                 self._batch(images[piece]),
                 self._batch(labels[piece]),
             )

@@ -13,6 +13,7 @@ from archc_torch.emit.program import emit
 if TYPE_CHECKING:
     from torch import nn
 
+    from archc.train.crew import Crew
     from archc_torch.engine import TorchEngine
 
 
@@ -25,10 +26,20 @@ class TorchBackend:
     def emit(self, graph: Graph) -> Program:
         return emit(graph)
 
+    def emit_training(self, graph: Graph) -> Program:
+        from archc_torch.emit.training import emit_training
+
+        return emit_training(graph)
+
     def build(self, program: Program) -> nn.Module:
         from archc_torch.module import build
 
         return build(program)
+
+    def crew(self) -> Crew:
+        from archc.train.crew import Alone
+
+        return Alone()
 
     def engine(
         self,

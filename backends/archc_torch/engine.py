@@ -20,6 +20,7 @@ from archc.optimizer_state import AVERAGED, STEPS, TRAINED, spelled
 from archc.pieces import pieces
 from archc.program_module import load_program
 from archc.recipe import AdamW, Recipe, Sgd
+from archc.train.crew import Alone, Crew
 from archc.trainable import filters, trainable
 from archc.weights import check_names
 from archc_torch.adamw import DecoupledAdam
@@ -47,6 +48,7 @@ class TorchEngine:
         if recipe.optimizer is None:
             fail(NoRecipe(net=graph.name))
         self._device = find_device(device)
+        self.crew: Crew = Alone()
         self._keys = program.keys
         self.versions: Mapping[str, str] = {"torch": torch.__version__}
         # float32 means float32: cuDNN would take TF32 for convolutions.
@@ -71,12 +73,16 @@ class TorchEngine:
             return f"{self._device} ({torch.cuda.get_device_name(self._device)})"
         return str(self._device)
 
-    def step(self, images: np.ndarray, labels: np.ndarray, lr: float) -> Step:
-        """One optimiser step on a batch `(N, C, H, W)`, `(N,)`."""
+    def share(self, count: int) -> slice:
+        """All of a batch."""
+        return slice(count)
+
+    def step(self, images: np.ndarray, labels: np.ndarray, lr: float, size: int) -> Step:
+        """One optimiser step on a batch `(N, C, H, W)`, `(N,)`, of N = `size` images."""
         self.model.train()
         total, wrong = 0.0, 0
         for piece in pieces(len(labels), self._accumulate):
-            part = len(labels[piece]) / len(labels)
+            part = len(labels[piece]) / size
             loss, missed = self._loss(images[piece], labels[piece])
             (loss * part).backward()
             total, wrong = total + float(loss.detach()) * part, wrong + missed

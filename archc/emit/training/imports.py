@@ -10,7 +10,7 @@ Module = tuple[str, tuple[str, ...]]
 """A module, and what is imported from it; where that is nothing, the module itself."""
 
 STANDARD: Sequence[Module] = (
-    *((name, ()) for name in ("argparse", "json", "math", "os", "sys", "time")),
+    *((name, ()) for name in ("argparse", "json", "math", "os", "re", "sys", "time")),
     ("collections", ("deque",)),
     (
         "collections.abc",

@@ -15,12 +15,12 @@ from archc.diagnostics import fail
 from archc.emit.carried import carried, pieces
 from archc.emit.dialect import Dialect
 from archc.emit.program import NetCode, describe, net_code
-from archc.emit.python import WIDTH, comment, docstring, function_head, number, wrapped
+from archc.emit.python import WIDTH, comment, function_head, number, wrapped
 from archc.emit.training.imports import Module, imports
 from archc.emit.training.steps import Steps, Writer
 from archc.errors.data import ChannelsUnsupported
 from archc.ir import Graph
-from archc.ops.dropout import DropPath, Dropout
+from archc.ops.dropout import Dropout, DropPath
 from archc.ops.norm import Bn
 from archc.recipe import Polyak, Recipe, Sgd
 from archc.runtime import FILES
@@ -42,9 +42,10 @@ class Framework:
     dialect: type[Dialect]
     templates: Path
     libraries: Sequence[Module]
-    runtime: Path
     processes: bool
     """Whether a program runs in several processes, each with a share of every batch."""
+    runtime: Path | None = None
+    """Definitions that the templates use."""
 
 
 def emit(graph: Graph, framework: Framework) -> Program:
@@ -69,7 +70,7 @@ def _taken(framework: Framework) -> frozenset[str]:
         for file in folder.glob("*.jinja"):
             names |= set(DEFINED.findall(file.read_text("utf-8")))
     for file in (*FILES, framework.runtime):
-        names |= pieces(file).keys()
+        names |= pieces(file).keys() if file else set()
     for module, found in framework.libraries:
         names |= {*found, module.rpartition(" ")[2]}
     return frozenset(names)
@@ -98,7 +99,8 @@ class _Text:
         formats, images = self._section("formats"), self._section("images")
         files, training, main = map(self._section, ("files", "training", "main"))
         own = "\n".join([formats, images, files, training, main])
-        framework = carried(self._framework.runtime, _used(own))
+        runtime = self._framework.runtime
+        framework = carried(runtime, _used(own)) if runtime else []
         own = "\n".join([own, *framework])
         helpers: dict[str, list[str]] = {}
         # What stands behind uses what stands before.

@@ -109,9 +109,7 @@ class Writer:
                     continue
         return False
 
-    def _step(
-        self, steps: Sequence[Transform], number: int, image: Tree
-    ) -> tuple[list[str], Tree]:
+    def _step(self, steps: Sequence[Transform], number: int, image: Tree) -> tuple[list[str], Tree]:
         """Statements before a step, and the step as an expression of the image."""
         step = steps[number]
         white = _white(whites_of(steps, self._shape[0])[number])
@@ -279,4 +277,3 @@ def _normalized(
 
 def _pair(size: int | tuple[int, int]) -> tuple[int, int]:
     return (size, size) if isinstance(size, int) else size
-
