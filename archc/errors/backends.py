@@ -132,18 +132,19 @@ class DevicesTooLate(Diagnostic):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DenseInBlocks(Diagnostic):
-    """A program that trains measures whole images by a second method of the net's class, which
-    must hold the fully connected layers itself."""
+class DenseInProgram(Diagnostic):
+    """A program that trains holds the net in one form; `dense` measures it in another, for whole
+    images."""
 
     code: ClassVar[str] = "E0615"
-    layers: tuple[str, ...]
+    net: str
+    step: str
 
     def message(self) -> str:
         return (
-            "one program cannot train this net and apply it to whole images: within blocks are "
-            f"{', '.join(self.layers)}"
+            f"'{self.net}' is measured by {self.step}, which needs the net in a second form; "
+            "a program that trains holds one"
         )
 
     def help(self) -> str:
-        return "archc train can; or compile with an evaluate { } without dense"
+        return "archc train measures so; or end evaluate { } in center_crop(input) or ten_crop(input)"

@@ -99,7 +99,9 @@ net modern(classes = 3) {
       jitter_resize(16, 20)  random_crop(input, pad=2)  shift(1)  flip
       scale(1/255)  normalize([0.5, 0.4, 0.3], [0.2, 0.25, 0.3])
     }
-    evaluate  { resize(16) center_crop(input) scale(1/255) normalize([0.5, 0.4, 0.3], [0.2, 0.25, 0.3]) }
+    evaluate {
+      resize(16)  center_crop(input)  scale(1/255)  normalize([0.5, 0.4, 0.3], [0.2, 0.25, 0.3])
+    }
     optimizer   adamw(lr = 0.01, weight_decay = 0.05, decay_bias = false)
     schedule    cosine(warmup = 2, floor = 0.01)
     loss        cross_entropy(smoothing = 0.1)

@@ -18,6 +18,7 @@ from archc.emit.program import NetCode, describe, net_code
 from archc.emit.python import WIDTH, comment, function_head, number, wrapped
 from archc.emit.training.imports import Module, imports
 from archc.emit.training.steps import Steps, Writer
+from archc.errors.backends import DenseInProgram
 from archc.errors.data import ChannelsUnsupported
 from archc.ir import Graph
 from archc.ops.dropout import Dropout, DropPath
@@ -51,10 +52,12 @@ class Framework:
 def emit(graph: Graph, framework: Framework) -> Program:
     """The program that trains the net of a graph without towers, by its recipe.
 
-    Raises `DiagnosticError` where a net has no recipe to train by (E0506, E0507, E0508), or
-    images cannot be what it takes (E0714).
+    Raises `DiagnosticError` where a net has no recipe to train by (E0506, E0507, E0508), is
+    measured on whole images (E0615), or takes what no image is (E0713).
     """
     recipe = trainable(graph)
+    if recipe.dense is not None:
+        fail(DenseInProgram(net=graph.name, step=str(recipe.dense)))
     channels = graph.input[0]
     if channels not in (1, 3):
         fail(ChannelsUnsupported(channels=channels))

@@ -18,7 +18,6 @@ TORCH = program.Framework(
         ("torch.distributed as dist", ()),
         ("torch.nn.functional as F", ()),
         ("torch", ("Tensor", "nn")),
-        ("torch.distributed.nn.functional", ("all_reduce",)),
         ("torch.nn.parallel", ("DistributedDataParallel",)),
     ),
     runtime=TRAINING,

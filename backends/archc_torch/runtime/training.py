@@ -2,41 +2,63 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
+
+
+class GlobalSum(torch.autograd.Function):
+    """The sum over all processes; so is the gradient, which each has a part of."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        total = x.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        return GlobalSum.forward(ctx, grad)
+
+
+def global_sum(x: Tensor) -> Tensor:
+    """The sum over all processes, of which gradients can be taken."""
+    total: Any = GlobalSum.apply(x)
+    return total
 
 
 class GlobalBatchNorm(nn.BatchNorm2d):
     """Batch normalisation over the images of all processes: (N, C, ...) -> the same."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        mean, var = self.running_mean, self.running_var
-        if mean is None or var is None:
-            raise TypeError("it keeps running statistics")
-        if self.training:
-            axes = [0, *range(2, input.ndim)]
-            shape = [1, -1, *[1] * (input.ndim - 2)]
-            count = input.numel() / input.shape[1]
-            total = all_reduce(torch.cat([input.sum(axes), input.new_tensor([count])]))
-            count, own = total[-1].detach(), total[:-1] / total[-1].detach()
-            centred = input - own.view(shape)
-            spread = all_reduce(centred.square().sum(axes)) / count
-            with torch.no_grad():
-                mean.lerp_(own, self.momentum or 0.0)
-                var.lerp_(spread * count / (count - 1), self.momentum or 0.0)
-            factor = (spread + self.eps).rsqrt() * self.weight
-            return centred * factor.view(shape) + self.bias.view(shape)
-        return F.batch_norm(input, mean, var, self.weight, self.bias, eps=self.eps)
+    def forward(self, x: Tensor) -> Tensor:
+        running_mean, running_var = self.running_mean, self.running_var
+        if running_mean is None or running_var is None or self.momentum is None:
+            raise TypeError("it keeps statistics")
+        if not self.training:
+            weight, bias = self.weight, self.bias
+            return F.batch_norm(
+                x, running_mean, running_var, weight, bias, eps=self.eps
+            )
+        axes, shape = [0, *range(2, x.ndim)], [1, -1, *[1] * (x.ndim - 2)]
+        count = global_sum(x.new_tensor(x.numel() / x.shape[1]))
+        mean = global_sum(x.sum(axes)) / count
+        centred = x - mean.view(shape)
+        var = global_sum(centred.square().sum(axes)) / count
+        with torch.no_grad():
+            running_mean.lerp_(mean, self.momentum)
+            running_var.lerp_(var * count / (count - 1), self.momentum)
+        factor = self.weight * (var + self.eps).rsqrt()
+        return centred * factor.view(shape) + self.bias.view(shape)
 
 
 def synchronise(model: nn.Module) -> None:
     """Makes every batch normalisation within a net a global one."""
     for name, layer in model.named_children():
         if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
-            momentum = layer.momentum
-            norm = GlobalBatchNorm(layer.num_features, layer.eps, momentum)
+            norm = GlobalBatchNorm(layer.num_features, layer.eps, layer.momentum)
             norm.load_state_dict(layer.state_dict())
             setattr(model, name, norm.to(layer.weight.device))
         else:
