@@ -7,20 +7,21 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archc.cli.common import positive
+from archc.cli.common import not_negative, positive
 from archc.diagnostics import fail
 
 if TYPE_CHECKING:
     from archc.backend import Engine, Program
     from archc.evaluate import Value
     from archc.ir import Graph
+    from archc.towers import Parallel
     from archc.train import Job
     from archc.train.cadence import Every
     from archc.train.warm_start import Pair
 
 
 def add_devices(parser: argparse.ArgumentParser) -> None:
-    """The options that say what to run on."""
+    """The options that say what to run on, and what is to read the data."""
     parser.add_argument("--backend", metavar="NAME", help="the framework: torch (default), jax")
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
@@ -29,6 +30,23 @@ def add_devices(parser: argparse.ArgumentParser) -> None:
         help="auto (a GPU where there is one; the default), cpu, cuda:1; cpu:4 is four workers",
     )
     where.add_argument("--gpus", metavar="N", type=positive, help="N GPUs share each batch")
+    parser.add_argument(
+        "--workers",
+        metavar="N",
+        type=not_negative,
+        default=0,
+        help="N processes read image files; 0 (default): threads of the one that trains",
+    )
+
+
+def add_parallel(parser: argparse.ArgumentParser) -> None:
+    """The option that says what several devices share out."""
+    parser.add_argument(
+        "--parallel",
+        choices=("data", "towers"),
+        help="what several devices share out: the images of each batch (data, the default), or "
+        "the towers of the net, each on a device of its own, and replicas of them the images",
+    )
 
 
 def device(arguments: argparse.Namespace) -> str | None:
@@ -53,24 +71,27 @@ def make_job(
     accumulate: int = 1,
     save_every: Every | None = None,
     resume: bool = False,
+    parallel: Parallel = "data",
 ) -> Job:
     """A job for a net; None is what the recipe says. Raises `DiagnosticError`."""
     from archc.backend import backend as find
-    from archc.driver import compile_dense, compile_graph
+    from archc.driver import compile_dense, compile_graph, compile_tower
     from archc.errors.backends import BackendBroken
     from archc.resolve import resolved
     from archc.train import DenseNet, Job
     from archc.train.cadence import EVERY
+    from archc.train.supervisor import why_restarted
     from archc.trainable import trainable
 
     recipe = trainable(graph)
     program = compile_graph(graph, backend)
+    part = compile_tower(graph, backend) if parallel == "towers" else None
     framework = find(backend)
 
-    def engine_of(made: Program, of: Graph) -> Engine:
+    def engine_of(made: Program, of: Graph, part: Program | None = None) -> Engine:
         try:
             return framework.engine(
-                made, of, recipe, device=device, seed=seed, accumulate=accumulate
+                made, of, recipe, device=device, seed=seed, accumulate=accumulate, part=part
             )
         except ImportError as error:
             fail(BackendBroken(name=backend, reason=str(error)))
@@ -89,7 +110,7 @@ def make_job(
         input=graph.input,
         classes=graph.shape[0],
         recipe=recipe,
-        make_engine=lambda: engine_of(program, graph),
+        make_engine=lambda: engine_of(program, graph, part),
         dense=dense,
         backend=backend,
         crew=framework.crew(),
@@ -97,7 +118,8 @@ def make_job(
         data=data,
         run_dir=run_dir,
         spec_text=resolved(graph, changed),
-        program_text=program.text,
+        program_text=(part or program).text,
+        parallel=parallel,
         seed=seed,
         batch=recipe.batch if batch is None else batch,
         epochs=recipe.epochs if epochs is None else epochs,
@@ -107,6 +129,8 @@ def make_job(
         accumulate=accumulate,
         save_every=save_every or EVERY,
         resume=resume,
+        restart=why_restarted(),
         quiet=arguments.quiet,
+        workers=arguments.workers,
         command=tuple(sys.argv),
     )

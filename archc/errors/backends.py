@@ -147,4 +147,6 @@ class DenseInProgram(Diagnostic):
         )
 
     def help(self) -> str:
-        return "archc train measures so; or end evaluate { } in center_crop(input) or ten_crop(input)"
+        return (
+            "archc train measures so; or end evaluate { } in center_crop(input) or ten_crop(input)"
+        )

@@ -14,6 +14,7 @@ from archc.diagnostics import Sink
 from archc.errors.recipes import ScheduleTooLong
 from archc.errors.training import BadSetting, NoOptimizer
 from archc.recipe import Recipe
+from archc.towers import Parallel
 from archc.train.cadence import EVERY, Every
 from archc.train.crew import Alone, Crew
 from archc.train.dense import DenseNet
@@ -55,6 +56,9 @@ class Job:
     """The file whose weights the run starts from; None: as the recipe's `init` says."""
     accumulate: int = 1
     """In how many pieces a batch is computed."""
+    parallel: Parallel = "data"
+    workers: int = 0
+    """How many processes read images that are not in memory; 0: threads of this one."""
     init_from: Path | None = None
     """The file or run of another net whose layers this one starts from, where they match."""
     layers: tuple[Pair, ...] = ()
@@ -63,6 +67,9 @@ class Job:
     """Go on with the run in `run_dir`, from its newest checkpoint that is whole."""
     save_every: Every = EVERY
     """How often a checkpoint is written, besides the end of each epoch."""
+    restart: str | None = None
+    """Why this process was started in the place of another that trained this run; its folder may
+    be there already, without a checkpoint."""
     dense: DenseNet | None = None
     """The net for whole images, where the recipe has `dense`."""
     quiet: bool = False

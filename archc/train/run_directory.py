@@ -77,7 +77,7 @@ class RunDirectory(AbstractContextManager["RunDirectory"]):
         else:
             with writing(self.path):
                 try:
-                    self.path.mkdir(parents=True)
+                    self.path.mkdir(parents=True, exist_ok=job.restart is not None)
                 except FileExistsError:
                     fail(RunDirectoryExists(path=str(self.path)))
         write_text(self.path / "spec.arch", job.spec_text)
@@ -152,6 +152,7 @@ def described(job: Job, data: Prepared, engine: Engine) -> dict[str, object]:
         "input": list(job.input),
         "classes": job.classes,
         "command": list(job.command),
+        "restart": job.restart,
         "backend": job.backend,
         "device": engine.device,
         "requested_device": job.device,
@@ -161,6 +162,7 @@ def described(job: Job, data: Prepared, engine: Engine) -> dict[str, object]:
         "seed": job.seed,
         "batch": job.batch,
         "accumulate": job.accumulate,
+        "parallel": job.parallel,
         "epochs": job.epochs,
     }
     return {
@@ -198,9 +200,11 @@ PIECE = (
     "after_epoch",
     "after_batch",
     "command",
+    "restart",
     "backend",
     "device",
     "requested_device",
+    "parallel",
     "epochs",
     "versions",
 )

@@ -11,6 +11,7 @@ from archc.data.pipeline import Statistics, unflatten
 from archc.data.sources import from_here
 from archc.diagnostics import fail
 from archc.errors.training import NoRun
+from archc.towers import Parallel
 from archc.train.files import read_tensors
 
 
@@ -27,6 +28,8 @@ class Settings:
     epochs: int
     accumulate: int
     """In how many pieces a batch is computed."""
+    parallel: Parallel
+    """What several devices share out."""
 
 
 def is_run(path: Path) -> bool:
@@ -45,17 +48,30 @@ def read_settings(run_dir: Path) -> Settings:
             "device": run["requested_device"],
             "data": run["data"]["source"],
         }
+        parallel = run["parallel"]
         numbers = {name: run[name] for name in ("seed", "batch", "epochs", "accumulate")}
     except OSError as error:
         reason = f"run.json: {(error.strerror or str(error)).lower()}"
         fail(NoRun(path=str(run_dir), reason=reason))
     except (ValueError, KeyError, TypeError):
         fail(NoRun(path=str(run_dir), reason="run.json does not say what it should"))
-    if not all(isinstance(text, str) for text in texts.values()) or not all(
-        type(number) is int for number in numbers.values()
+    if (
+        not all(isinstance(text, str) for text in texts.values())
+        or not all(type(number) is int for number in numbers.values())
+        or parallel not in ("data", "towers")
     ):
         fail(NoRun(path=str(run_dir), reason="run.json does not say what it should"))
-    return Settings(**{**texts, "data": from_here(texts["data"])}, **numbers)
+    return Settings(**{**texts, "data": from_here(texts["data"])}, parallel=parallel, **numbers)
+
+
+def is_finished(run_dir: Path) -> bool:
+    """Whether a run ended after its epochs, with its weights in place."""
+    try:
+        # Any: as above.
+        run: Any = json.loads((run_dir / "run.json").read_text("utf-8"))
+        return bool(run["status"] == "finished")
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def read_statistics(run_dir: Path) -> Statistics | None:

@@ -50,7 +50,16 @@ class JaxBackend:
         device: str,
         seed: int,
         accumulate: int = 1,
+        part: Program | None = None,
     ) -> JaxEngine:
         from archc_jax.engine import JaxEngine
 
-        return JaxEngine(program, graph, recipe, device=device, seed=seed, accumulate=accumulate)
+        return JaxEngine(
+            program,
+            graph,
+            recipe,
+            device=device,
+            seed=seed,
+            accumulate=accumulate,
+            part=part,
+        )

@@ -11,24 +11,27 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
-from jax.sharding import NamedSharding, PartitionSpec
 
 from archc.backend import Program, Step
 from archc.diagnostics import fail
 from archc.errors.recipes import NoRecipe
 from archc.ir import Graph
 from archc.optimizer_state import AVERAGED, STEPS, TRAINED, spelled
+from archc.passes import towers_of
 from archc.pieces import pieces
 from archc.program_module import load_program
 from archc.recipe import Recipe
+from archc.towers import divided
 from archc.train.crew import Alone, Crew
 from archc.trainable import filters, trainable
 from archc.weights import check_names
-from archc_jax.devices import DATA, described, find_mesh
+from archc_jax.devices import described, find_mesh
+from archc_jax.layout import WHOLE, Layout
 from archc_jax.limit import limited
 from archc_jax.loss import cross_entropy
-from archc_jax.module import build
+from archc_jax.module import abstract, build
 from archc_jax.optimizer import replaced, rule, slots, steps
+from archc_jax.towers import TowersLayout
 from archc_jax.weights import by_path, canonical, dump, joined, load, stored
 
 Arrays = dict[str, jax.Array]
@@ -49,6 +52,9 @@ class JaxEngine:
     Several devices hold all weights each, and share out the images of a batch. Where they do not
     come out even, XLA's partitioner pads the shares and masks what it padded: losses and
     statistics are those of the images alone, whatever the number of devices.
+
+    With `part`, the program of one tower, each device of a replica has a tower of the net, and
+    `program`, the whole net, is what begins it and what its weights are the whole of.
     """
 
     def __init__(
@@ -60,15 +66,16 @@ class JaxEngine:
         device: str,
         seed: int,
         accumulate: int = 1,
+        part: Program | None = None,
     ) -> None:
         trainable(graph)
         if recipe.optimizer is None:
             fail(NoRecipe(net=graph.name))
         self._form = recipe.optimizer
-        mesh = find_mesh(device)
-        self._count = mesh.size
-        self._shared_out = NamedSharding(mesh, PartitionSpec(DATA))
-        self._everywhere = NamedSharding(mesh, PartitionSpec())
+        mesh = find_mesh(device, towers_of(graph) if part else 1)
+        self._layout = Layout(mesh)
+        if part:
+            self._layout = TowersLayout(mesh, {program.keys[name] for name in divided(graph)})
         self.device = described(mesh)
         self.crew: Crew = Alone()
         self.versions: Mapping[str, str] = {
@@ -82,26 +89,49 @@ class JaxEngine:
         self._average = recipe.average
         self._averaged_steps = 0
         self._loss_weights: dict[str, float] = getattr(
-            load_program(program), "LOSS_WEIGHTS", {"logits": 1.0}
+            load_program(part or program), "LOSS_WEIGHTS", {"logits": 1.0}
         )
         with jax.default_device(mesh.devices.flat[0]):
             self._model = build(program, seed)
-        self._model.eval()
-        self._evaluating = nnx.split(self._model)[0]
-        self._model.train()
-        self._training = nnx.split(self._model)[0]
+        # What is traced is the program of one tower, where there is one.
+        traced = abstract(part) if part else self._model
+        traced.eval()
+        self._evaluating = nnx.split(traced)[0]
+        traced.train()
+        self._training, state = nnx.split(traced)
+        self._variables = nnx.to_flat_state(state)
         self._take_arrays()
         self._undecayed = frozenset(
             path for path in self._parameters if not self._form.decay_bias and path.endswith("bias")
         )
         self._optimizer: Any = self._place(self._rule(self._form.lr).init(self._parameters))
+        self._compile()
+
+    def _compile(self) -> None:
+        """The functions of the arrays that are held, each a `jit`."""
+        mapped, sharding = self._layout.mapped, self._layout.sharding
+        held = (self._parameters, self._others, self._optimizer)
         self._step = jax.jit(
-            self._stepped, donate_argnums=(0, 1, 2), out_shardings=self._everywhere
+            mapped(self._stepped, lambda specs: (*specs[:3], WHOLE)),
+            donate_argnums=(0, 1, 2),
+            out_shardings=sharding((*held, (0.0, 0))),
         )
-        self._add = jax.jit(self._added, donate_argnums=(1, 2), out_shardings=self._everywhere)
-        self._update = jax.jit(self._updated, donate_argnums=(0, 1), out_shardings=self._everywhere)
-        self._taken_in = jax.jit(_taken_in, donate_argnums=0, out_shardings=self._everywhere)
-        self._predict = jax.jit(self._predicted, out_shardings=self._everywhere)
+        self._add = jax.jit(
+            mapped(self._added, lambda specs: specs[1:3]),
+            donate_argnums=(1, 2),
+            out_shardings=sharding((self._others, (self._parameters, 0.0, 0))),
+        )
+        self._update = jax.jit(
+            mapped(self._updated, lambda specs: specs[:2]),
+            donate_argnums=(0, 1),
+            out_shardings=sharding((self._parameters, self._optimizer)),
+        )
+        self._taken_in = jax.jit(
+            _taken_in, donate_argnums=0, out_shardings=sharding(self._averages)
+        )
+        self._predict = jax.jit(
+            mapped(self._predicted, lambda _: WHOLE), out_shardings=sharding(0.0)
+        )
 
     def share(self, count: int) -> slice:
         """All of a batch: the compiled step shares it out over the devices."""
@@ -246,7 +276,7 @@ class JaxEngine:
     ) -> tuple[Arrays, Arrays, tuple[jax.Array, jax.Array]]:
         """The gradients of the mean loss of some images, what the net changes as it is applied,
         and the loss and the wrong answers."""
-        labels = jax.lax.with_sharding_constraint(labels, self._shared_out)
+        labels = jax.lax.with_sharding_constraint(labels, self._layout.shared_out)
 
         def measured(parameters: Arrays) -> tuple[jax.Array, tuple[jax.Array, Arrays]]:
             model = self._made(self._training, parameters, others)
@@ -286,19 +316,17 @@ class JaxEngine:
 
     def _maps(self, images: jax.Array) -> jax.Array:
         """(N, C, H, W) as (N, H, W, C), shared out over the devices."""
-        return jax.lax.with_sharding_constraint(images.transpose(0, 2, 3, 1), self._shared_out)
+        maps = images.transpose(0, 2, 3, 1)
+        return jax.lax.with_sharding_constraint(maps, self._layout.shared_out)
 
     def _rule(self, lr: jax.Array | float) -> optax.GradientTransformation:
         return rule(self._form, lr, self._undecayed)
 
     def _batch(self, array: np.ndarray) -> jax.Array:
-        """Images or labels on the devices: a share on each where they come out even, else all on
-        each, of which the compiled step takes its share."""
-        even = len(array) % self._count == 0
-        return jax.device_put(array, self._shared_out if even else self._everywhere)
+        return self._layout.place_batch(array)
 
     def _place(self, tree: Any) -> Any:
-        return jax.device_put(tree, self._everywhere)
+        return self._layout.place(tree)
 
     def _keep_state(self, state: Mapping[str, np.ndarray]) -> None:
         """What `optimizer_state` gives, in the parameters' precision."""
@@ -339,7 +367,8 @@ class JaxEngine:
 
     def _current(self, parameters: Arrays, others: Arrays) -> nnx.Module:
         """The net with these arrays."""
-        nnx.update(self._model, self._state({**parameters, **others}))
+        variables = nnx.to_flat_state(nnx.state(self._model))
+        nnx.update(self._model, _state(variables, {**parameters, **others}))
         return self._model
 
     def _made(
@@ -347,19 +376,19 @@ class JaxEngine:
     ) -> nnx.Module:
         """A net with these arrays, in training or evaluating as its graph says."""
         # A copy, for a variable can be written only in the trace that it was made in.
-        return nnx.merge(graph, self._state({**parameters, **others}), copy=True)
-
-    def _state(self, arrays: Arrays) -> nnx.State:
-        """Arrays by their paths as Flax has them."""
-        variables = nnx.to_flat_state(nnx.state(self._model))
-        return nnx.from_flat_state(
-            (path, variable.replace(arrays[joined(path)])) for path, variable in variables
-        )
+        return nnx.merge(graph, _state(self._variables, {**parameters, **others}), copy=True)
 
 
 def _taken_in(averages: Arrays, trained: Arrays, share: jax.Array) -> Arrays:
     """Averages moved by a share of the way to what is trained."""
     return {path: a + share * (trained[path] - a) for path, a in averages.items()}
+
+
+def _state(variables: nnx.FlatState[Any], arrays: Arrays) -> nnx.State:
+    """These variables with other arrays, by their paths."""
+    return nnx.from_flat_state(
+        (path, variable.replace(arrays[joined(path)])) for path, variable in variables
+    )
 
 
 def _arrays(state: nnx.State) -> Arrays:

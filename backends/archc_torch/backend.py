@@ -50,7 +50,11 @@ class TorchBackend:
         device: str,
         seed: int,
         accumulate: int = 1,
+        part: Program | None = None,
     ) -> TorchEngine:
-        from archc_torch.engine import TorchEngine
+        from archc_torch.engine import TorchEngine, find_device
 
+        if part is not None:
+            # Before this version has towers in processes: what is asked for is refused.
+            find_device(device)
         return TorchEngine(program, graph, recipe, device=device, seed=seed, accumulate=accumulate)

@@ -43,6 +43,8 @@ ELSEWHERE = {
     "E0717": "tests/data/test_cifar.py::test_files_that_are_not_whole",
     "E0718": "tests/data/test_cifar.py::test_the_python_version_is_refused",
     "E0719": "tests/data/test_generated.py::test_no_number_of_images",
+    "E0720": "tests/data/test_reading.py::test_without_grain",
+    "E0721": "tests/data/test_reading.py::test_a_process_that_was_killed",
     "E0801": "tests/train/test_driver.py::test_faults_are_found_before_the_folder_is_made",
     "E0802": "tests/train/test_driver.py::test_divergence_names_the_step_and_keeps_the_best",
     "E0803": "tests/train/test_driver.py::test_predictions_are_checked",
@@ -57,11 +59,13 @@ ELSEWHERE = {
     "E0812": "tests/train/test_warm_start.py::test_a_layer_goes_over_whole_or_not_at_all",
     "E0813": "tests/train/test_warm_start.py::test_what_was_asked_for_has_to_match",
     "E0820": "tests/train/test_runs.py::test_metrics_that_cannot_be_read",
+    "E0821": "tests/train/test_runs.py::test_runs_that_cannot_be_drawn",
+    "E0830": "tests/train/test_supervisor.py::test_not_for_ever",
+    "E0831": "tests/train/test_supervisor.py::test_a_run_that_goes_on_is_left_alone",
     "E0901": "tests/graph/test_split_towers.py::test_a_net_without_towers",
     "E0902": "tests/graph/test_split_towers.py::test_towers_of_two_numbers",
     "E0903": "tests/graph/test_split_towers.py::test_a_softmax_that_no_tower_has_whole",
     "E0904": "tests/graph/test_split_towers.py::test_devices_that_are_no_replicas",
-    "E0821": "tests/train/test_runs.py::test_runs_that_cannot_be_drawn",
 }
 """Codes that the text of a spec cannot produce, and the tests that do."""
 

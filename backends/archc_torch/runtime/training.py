@@ -20,8 +20,8 @@ class GlobalSum(torch.autograd.Function):
         return total
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Tensor:
-        return GlobalSum.forward(ctx, grad)
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Tensor:
+        return GlobalSum.forward(ctx, *grad_outputs)
 
 
 def global_sum(x: Tensor) -> Tensor:
@@ -33,19 +33,19 @@ def global_sum(x: Tensor) -> Tensor:
 class GlobalBatchNorm(nn.BatchNorm2d):
     """Batch normalisation over the images of all processes: (N, C, ...) -> the same."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         running_mean, running_var = self.running_mean, self.running_var
         if running_mean is None or running_var is None or self.momentum is None:
             raise TypeError("it keeps statistics")
         if not self.training:
             weight, bias = self.weight, self.bias
             return F.batch_norm(
-                x, running_mean, running_var, weight, bias, eps=self.eps
+                input, running_mean, running_var, weight, bias, eps=self.eps
             )
-        axes, shape = [0, *range(2, x.ndim)], [1, -1, *[1] * (x.ndim - 2)]
-        count = global_sum(x.new_tensor(x.numel() / x.shape[1]))
-        mean = global_sum(x.sum(axes)) / count
-        centred = x - mean.view(shape)
+        axes, shape = [0, *range(2, input.ndim)], [1, -1, *[1] * (input.ndim - 2)]
+        count = global_sum(input.new_tensor(input.numel() / input.shape[1]))
+        mean = global_sum(input.sum(axes)) / count
+        centred = input - mean.view(shape)
         var = global_sum(centred.square().sum(axes)) / count
         with torch.no_grad():
             running_mean.lerp_(mean, self.momentum)
