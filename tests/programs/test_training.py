@@ -240,7 +240,7 @@ def test_a_fault_is_one_line_and_status_1(tmp_path: Path) -> None:
 @pytest.mark.parametrize("backend", ENGINES)
 def test_nothing_is_carried_that_a_recipe_does_not_use(backend: str, tmp_path: Path) -> None:
     text = write_program(NETS["lenet"], backend, tmp_path).read_text()
-    for word in ("plateau", "cosine", "rng.random", "random_crop", "learn(", "average", "DECAY"):
+    for word in ("plateau", "cosine", "rng.random", "random_crop", "learn(", "take_in", "DECAY"):
         assert word not in text
 
 

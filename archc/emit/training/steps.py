@@ -33,7 +33,6 @@ from archc.emit.python import (
     Items,
     Text,
     Tree,
-    flat,
     literal,
     statement,
 )
@@ -41,9 +40,6 @@ from archc.ops.base import Shape
 
 IMAGE = Text("image")
 RNG = Text("rng")
-
-LAMBDA = 40
-"""The longest expression that stands in a `lambda`."""
 
 
 @dataclass(frozen=True)
@@ -208,8 +204,6 @@ class Writer:
                 lines += statement("image = ", last, 8)
             before, last = self._step(steps, i, IMAGE)
             lines += [f"    {line}" for line in before]
-        if len(fixed) == 1 and not lines and len(flat(last)) <= LAMBDA:
-            return [], Call("images", [Text(f"lambda image: {flat(last)}")])
         lines += statement("return ", last, 8)
         head = f"    def {function}(image: Pixels) -> Pixels:"
         return ["", head, *lines, ""], Call("images", [Text(function)])
