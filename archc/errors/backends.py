@@ -150,3 +150,17 @@ class DenseInProgram(Diagnostic):
         return (
             "archc train measures so; or end evaluate { } in center_crop(input) or ten_crop(input)"
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TowersOnHosts(Diagnostic):
+    """Towers on devices of their own, and several machines."""
+
+    code: ClassVar[str] = "E0610"
+    backend: str
+
+    def message(self) -> str:
+        return f"the backend '{self.backend}' has the towers of a net on one machine"
+
+    def help(self) -> str:
+        return "--parallel data, or one machine"

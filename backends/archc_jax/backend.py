@@ -37,9 +37,9 @@ class JaxBackend:
         return build(program)
 
     def crew(self) -> Crew:
-        from archc.train.crew import Alone
+        from archc_jax.processes import crew
 
-        return Alone()
+        return crew()
 
     def engine(
         self,

@@ -73,6 +73,10 @@ class TorchEngine:
             return f"{self._device} ({torch.cuda.get_device_name(self._device)})"
         return str(self._device)
 
+    @property
+    def devices(self) -> int:
+        return self.crew.size
+
     def share(self, count: int) -> slice:
         """All of a batch."""
         return slice(count)
