@@ -32,9 +32,9 @@ class TorchBackend:
         return build(program)
 
     def crew(self) -> Crew:
-        from archc.train.crew import Alone
+        from archc_torch.processes import crew
 
-        return Alone()
+        return crew()
 
     def engine(
         self,
