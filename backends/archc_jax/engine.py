@@ -133,6 +133,8 @@ class JaxEngine:
             mapped(self._predicted, lambda _: WHOLE), out_shardings=sharding(0.0)
         )
 
+    counts = True
+
     def share(self, count: int) -> slice:
         """All of a batch: the compiled step shares it out over the devices."""
         return slice(count)

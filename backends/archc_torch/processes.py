@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -91,10 +92,11 @@ class Group:
         return found
 
 
-def gathered(mine: Tensor) -> Tensor:
-    """Tensors of the same shape from all processes, `(size, *shape)`, by rank."""
+def gathered(mine: Tensor, group: Any = None) -> Tensor:
+    """Tensors of the same shape from all processes of a group, `(size, *shape)`, by rank; None is
+    the group of all."""
     if not joined():
         return mine.unsqueeze(0)
-    every = [torch.empty_like(mine) for _ in range(dist.get_world_size())]
-    dist.all_gather(every, mine.contiguous())
+    every = [torch.empty_like(mine) for _ in range(dist.get_world_size(group))]
+    dist.all_gather(every, mine.contiguous(), group)
     return torch.stack(every)
