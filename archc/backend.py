@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from archc.ir import Graph
     from archc.recipe import Recipe
     from archc.train.crew import Crew
+    from archc.train.launch import Launch
 
 GROUP = "archc.backends"
 
@@ -129,6 +130,17 @@ class Backend(Protocol):
         framework's own (an `nn.Module` in PyTorch).
 
         Raises `ImportError` where the framework is not installed.
+        """
+        ...
+
+    processes: bool
+    """Whether each device needs a process of its own."""
+
+    def launch(self, asked: Launch) -> int:
+        """Start workers that run a command line, watch them, and start them again where they are
+        lost; the exit status of the command.
+
+        Raises `DiagnosticError` where they cannot be started (E06) or are lost for good (E0830).
         """
         ...
 

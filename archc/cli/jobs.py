@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from archc.towers import Parallel
     from archc.train import Job
     from archc.train.cadence import Every
+    from archc.train.crew import Crew
     from archc.train.warm_start import Pair
 
 
@@ -37,6 +38,13 @@ def add_devices(parser: argparse.ArgumentParser) -> None:
         default=0,
         help="N processes read image files; 0 (default): threads of the one that trains",
     )
+    parser.add_argument(
+        "--stall",
+        metavar="SECONDS",
+        type=positive,
+        help="a process that trains on several devices is lost when it makes no step for so long "
+        "(600)",
+    )
 
 
 def add_parallel(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +55,15 @@ def add_parallel(parser: argparse.ArgumentParser) -> None:
         help="what several devices share out: the images of each batch (data, the default), or "
         "the towers of the net, each on a device of its own, and replicas of them the images",
     )
+
+
+def crew(arguments: argparse.Namespace) -> Crew:
+    """The processes that this one works with. A worker is told its backend by who starts it."""
+    from archc.backend import backend as find
+    from archc.train.crew import Alone
+    from archc.train.supervisor import is_worker
+
+    return find(arguments.backend).crew() if is_worker() and arguments.backend else Alone()
 
 
 def device(arguments: argparse.Namespace) -> str | None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from flax import nnx
 
     from archc.train.crew import Crew
+    from archc.train.launch import Launch
     from archc_jax.engine import JaxEngine
 
 
@@ -22,6 +23,7 @@ class JaxBackend:
     """Emits programs without importing JAX; only what runs them needs it."""
 
     name: ClassVar[str] = "jax"
+    processes: ClassVar[bool] = False
 
     def emit(self, graph: Graph) -> Program:
         return emit(graph)
@@ -30,6 +32,11 @@ class JaxBackend:
         from archc_jax.module import build
 
         return build(program)
+
+    def launch(self, asked: Launch) -> int:
+        from archc.train.supervisor import supervise
+
+        return supervise(asked.words, asked.run, asked.limits)
 
     def crew(self) -> Crew:
         from archc.train.crew import Alone

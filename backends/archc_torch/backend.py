@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from archc.train.crew import Crew
+    from archc.train.launch import Launch
     from archc_torch.engine import TorchEngine
 
 
@@ -22,6 +23,7 @@ class TorchBackend:
     """Emits programs without importing torch; only what runs them needs it."""
 
     name: ClassVar[str] = "torch"
+    processes: ClassVar[bool] = True
 
     def emit(self, graph: Graph) -> Program:
         return emit(graph)
@@ -30,6 +32,11 @@ class TorchBackend:
         from archc_torch.module import build
 
         return build(program)
+
+    def launch(self, asked: Launch) -> int:
+        from archc_torch.launcher import launch
+
+        return launch(asked)
 
     def crew(self) -> Crew:
         from archc_torch.processes import crew

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,6 +21,16 @@ from archc.train.crew import Alone, Crew
 LAUNCHED = "ARCHC_LAUNCHED"
 """In the environment of a process that `archc_torch.launcher` has started: the folder where it
 leaves word of how it ended."""
+
+
+def status_of(folder: Path, rank: int) -> Path:
+    """The file in which a process leaves its exit status."""
+    return folder / f"status-{rank}"
+
+
+def log_of(folder: Path, start: int, rank: int) -> Path:
+    """The file of what a process has complained of; the first start is number 0."""
+    return folder / "logs" / f"start-{start}-worker-{rank}.txt"
 
 
 def join(stall: float) -> None:

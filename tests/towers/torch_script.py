@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 import torch.distributed as dist
 from archc_torch import backend
 from archc_torch.engine import TorchEngine
