@@ -136,3 +136,17 @@ class DevicesTooLate(Diagnostic):
     def help(self) -> str:
         setting = f"jax.config.update('jax_num_cpu_devices', {self.count})"
         return f"{setting} before anything else is done with JAX"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TowersOnHosts(Diagnostic):
+    """Towers on devices of their own, and several machines."""
+
+    code: ClassVar[str] = "E0610"
+    backend: str
+
+    def message(self) -> str:
+        return f"the backend '{self.backend}' has the towers of a net on one machine"
+
+    def help(self) -> str:
+        return "--parallel data, or one machine"

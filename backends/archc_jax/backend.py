@@ -39,9 +39,9 @@ class JaxBackend:
         return supervise(asked.words, asked.run, asked.limits)
 
     def crew(self) -> Crew:
-        from archc.train.crew import Alone
+        from archc_jax.processes import crew
 
-        return Alone()
+        return crew()
 
     def engine(
         self,

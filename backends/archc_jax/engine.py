@@ -14,6 +14,7 @@ from flax import nnx
 
 from archc.backend import Program, Step
 from archc.diagnostics import fail
+from archc.errors.backends import TowersOnHosts
 from archc.errors.recipes import NoRecipe
 from archc.ir import Graph
 from archc.optimizer_state import AVERAGED, STEPS, TRAINED, spelled
@@ -22,15 +23,17 @@ from archc.pieces import pieces
 from archc.program_module import load_program
 from archc.recipe import Recipe
 from archc.towers import divided
-from archc.train.crew import Alone, Crew
+from archc.train.crew import Crew
 from archc.trainable import filters, trainable
 from archc.weights import check_names
 from archc_jax.devices import described, find_mesh
+from archc_jax.hosts import HostsLayout, is_key
 from archc_jax.layout import WHOLE, Layout
 from archc_jax.limit import limited
 from archc_jax.loss import cross_entropy
 from archc_jax.module import abstract, build
 from archc_jax.optimizer import replaced, rule, slots, steps
+from archc_jax.processes import crew
 from archc_jax.towers import TowersLayout
 from archc_jax.weights import by_path, canonical, dump, joined, load, stored
 
@@ -49,8 +52,9 @@ class JaxEngine:
     ones in their memory. The net itself is what traces are made of; its own arrays are brought
     up to date where it is asked for its weights.
 
-    Several devices hold all weights each, and share out the images of a batch. Where they do not
-    come out even, XLA's partitioner pads the shares and masks what it padded: losses and
+    Several devices, on one machine or on several, hold all weights each, and share out the images
+    of a batch; each machine has a process, which is given the images of its devices. Where they
+    do not come out even, XLA's partitioner pads the shares and masks what it padded: losses and
     statistics are those of the images alone, whatever the number of devices.
 
     With `part`, the program of one tower, each device of a replica has a tower of the net, and
@@ -72,12 +76,14 @@ class JaxEngine:
         if recipe.optimizer is None:
             fail(NoRecipe(net=graph.name))
         self._form = recipe.optimizer
+        self.crew: Crew = crew()
+        if part and self.crew.size > 1:
+            fail(TowersOnHosts(backend="jax"))
         mesh = find_mesh(device, towers_of(graph) if part else 1)
-        self._layout = Layout(mesh)
+        self._layout = HostsLayout(mesh, self.crew) if self.crew.size > 1 else Layout(mesh)
         if part:
             self._layout = TowersLayout(mesh, {program.keys[name] for name in divided(graph)})
         self.device = described(mesh)
-        self.crew: Crew = Alone()
         self.versions: Mapping[str, str] = {
             name: version(name) for name in ("jax", "jaxlib", "flax", "optax")
         }
@@ -91,7 +97,7 @@ class JaxEngine:
         self._loss_weights: dict[str, float] = getattr(
             load_program(part or program), "LOSS_WEIGHTS", {"logits": 1.0}
         )
-        with jax.default_device(mesh.devices.flat[0]):
+        with jax.default_device(mesh.local_devices[0]):
             self._model = build(program, seed)
         # What is traced is the program of one tower, where there is one.
         traced = abstract(part) if part else self._model
@@ -129,26 +135,28 @@ class JaxEngine:
         self._taken_in = jax.jit(
             _taken_in, donate_argnums=0, out_shardings=sharding(self._averages)
         )
+        # Predictions are this process's own.
+        here = self._layout.here
         self._predict = jax.jit(
-            mapped(self._predicted, lambda _: WHOLE), out_shardings=sharding(0.0)
+            here.mapped(self._predicted, lambda _: WHOLE), out_shardings=here.sharding(0.0)
         )
 
     counts = True
 
     def share(self, count: int) -> slice:
-        """All of a batch: the compiled step shares it out over the devices."""
-        return slice(count)
+        """The part of a batch that this process's devices take; the compiled step shares it out."""
+        return self._layout.share(count)
 
     def step(self, images: np.ndarray, labels: np.ndarray, lr: float, size: int) -> Step:
-        """One optimiser step on a batch `(N, C, H, W)`, `(N,)`, of N = `size` images."""
+        """One optimiser step on a share `(N, C, H, W)`, `(N,)` of a batch of `size` images."""
         if self._accumulate == 1:
             self._parameters, self._others, self._optimizer, seen = self._step(
                 self._parameters,
                 self._others,
                 self._optimizer,
                 lr,
-                self._batch(images),
-                self._batch(labels),
+                self._layout.place_batch(images, size),
+                self._layout.place_batch(labels, size),
             )
         else:
             seen = self._step_in_pieces(images, labels, lr, size)
@@ -166,14 +174,17 @@ class JaxEngine:
     ) -> tuple[jax.Array, jax.Array]:
         """The same step, of gradients that are summed up piece by piece."""
         sums = (jax.tree.map(jnp.zeros_like, self._parameters), jnp.zeros(()), jnp.zeros((), int))
-        for piece in pieces(len(labels), self._accumulate):
+        images, labels = self._layout.whole(images, size), self._layout.whole(labels, size)
+        for piece in pieces(size, self._accumulate):
+            count = piece.stop - piece.start
+            mine = self._layout.share(count)
             self._others, sums = self._add(
                 self._parameters,
                 self._others,
                 self._place(sums),
-                len(labels[piece]) / size,
-                self._batch(images[piece]),
-                self._batch(labels[piece]),
+                count / size,
+                self._layout.place_batch(images[piece][mine], count),
+                self._layout.place_batch(labels[piece][mine], count),
             )
         gradients, loss, wrong = sums
         self._parameters, self._optimizer = self._update(
@@ -183,8 +194,9 @@ class JaxEngine:
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Class probabilities `(N, classes)` in evaluation mode."""
-        parameters, others = self._judged()
-        found = self._predict(parameters, others, self._batch(images))
+        parameters, others = self._layout.local(self._judged())
+        batch = self._layout.here.place_batch(images, len(images))
+        found = self._predict(parameters, others, batch)
         return np.asarray(found, np.float32)
 
     def weights(self) -> dict[str, np.ndarray]:
@@ -282,7 +294,7 @@ class JaxEngine:
 
         def measured(parameters: Arrays) -> tuple[jax.Array, tuple[jax.Array, Arrays]]:
             model = self._made(self._training, parameters, others)
-            outputs: Any = model(self._maps(images))
+            outputs: Any = model(_maps(images, self._layout))
             # A net without aux heads returns its logits alone.
             every: tuple[jax.Array, ...] = outputs if isinstance(outputs, tuple) else (outputs,)
             losses = [
@@ -314,18 +326,10 @@ class JaxEngine:
         # `predict` is a method of every program that ends in softmax.
         model: Any = self._made(self._evaluating, parameters, others)
         with jax.default_matmul_precision("highest"):
-            return model.predict(self._maps(images))
-
-    def _maps(self, images: jax.Array) -> jax.Array:
-        """(N, C, H, W) as (N, H, W, C), shared out over the devices."""
-        maps = images.transpose(0, 2, 3, 1)
-        return jax.lax.with_sharding_constraint(maps, self._layout.shared_out)
+            return model.predict(_maps(images, self._layout.here))
 
     def _rule(self, lr: jax.Array | float) -> optax.GradientTransformation:
         return rule(self._form, lr, self._undecayed)
-
-    def _batch(self, array: np.ndarray) -> jax.Array:
-        return self._layout.place_batch(array)
 
     def _place(self, tree: Any) -> Any:
         return self._layout.place(tree)
@@ -381,6 +385,11 @@ class JaxEngine:
         return nnx.merge(graph, _state(self._variables, {**parameters, **others}), copy=True)
 
 
+def _maps(images: jax.Array, layout: Layout) -> jax.Array:
+    """(N, C, H, W) as (N, H, W, C), shared out over the devices."""
+    return jax.lax.with_sharding_constraint(images.transpose(0, 2, 3, 1), layout.shared_out)
+
+
 def _taken_in(averages: Arrays, trained: Arrays, share: jax.Array) -> Arrays:
     """Averages moved by a share of the way to what is trained."""
     return {path: a + share * (trained[path] - a) for path, a in averages.items()}
@@ -397,17 +406,13 @@ def _arrays(state: nnx.State) -> Arrays:
     return {path: variable.get_value() for path, variable in by_path(state).items()}
 
 
-def _is_key(array: jax.Array) -> bool:
-    return jnp.issubdtype(array.dtype, jax.dtypes.prng_key)
-
-
 def _plain(array: jax.Array) -> np.ndarray:
     """A part of a stream's state as numbers."""
-    return np.array(jax.random.key_data(array) if _is_key(array) else array)
+    return np.array(jax.random.key_data(array) if is_key(array) else array)
 
 
 def _like(array: jax.Array, plain: np.ndarray) -> jax.Array:
     """The inverse of `_plain`, of the same kind as an array."""
-    if _is_key(array):
+    if is_key(array):
         return jax.random.wrap_key_data(jax.device_put(plain), impl=jax.random.key_impl(array))
     return jax.device_put(plain.astype(array.dtype))
