@@ -63,6 +63,11 @@ class Engine(Protocol):
     """Versions of what the engine uses, for the log: `{"torch": "2.13.0"}`."""
 
     @property
+    def devices(self) -> int:
+        """How many devices train this net, those of all processes."""
+        ...
+
+    @property
     def crew(self) -> Crew:
         """The processes that train this net."""
         ...

@@ -111,6 +111,10 @@ class TorchEngine:
     def counts(self) -> bool:
         return self._spread.counts
 
+    @property
+    def devices(self) -> int:
+        return self.crew.size
+
     def share(self, count: int) -> slice:
         """Every n-th image for n replicas. So a piece of a batch is shared out as a batch is."""
         return slice(self._spread.replica, count, self._spread.replicas)

@@ -259,6 +259,22 @@ def test_a_run_that_has_all_its_epochs(job: Make, whole: Path) -> None:
     assert [row["epoch"] for row in rows(whole)] == [1, 2, 3, 4, 5, 6]
 
 
+def test_other_devices_go_on_with_a_warning(
+    job: Make, halved: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Four(Remembering):
+        devices = 4
+
+    train(job(engine=Four(stop_at=1), epochs=5, run_dir=halved, resume=True, quiet=True))
+    said = capsys.readouterr().err
+    assert said == (
+        "warning: the run comes from 1 device and goes on with 4 devices: "
+        "sums are rounded in another order\n"
+    )
+    train(job(engine=Four(), epochs=5, run_dir=halved, resume=True, quiet=True))
+    assert capsys.readouterr().err == ""
+
+
 def test_starting_from_weights(job: Make, whole: Path, tmp_path: Path) -> None:
     class Still(Remembering):
         def step(self, images: np.ndarray, labels: np.ndarray, lr: float, size: int) -> Step:
