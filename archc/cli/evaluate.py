@@ -67,7 +67,7 @@ def _launched(arguments: argparse.Namespace) -> int | None:
     from archc.devices import asked_for
     from archc.train.launch import Launch
     from archc.train.settings import is_run, read_settings
-    from archc.train.supervisor import STALL, Limits
+    from archc.train.supervisor import Limits
 
     asked = device(arguments) or "auto"
     if asked_for(asked) == 1:
@@ -79,9 +79,8 @@ def _launched(arguments: argparse.Namespace) -> int | None:
         return None
     command, *rest = arguments.words
     # Nothing would be gone on with: a worker that is lost is not started again.
-    limits = Limits(0, STALL if arguments.stall is None else arguments.stall)
     words = (command, "--backend", name, *rest)
-    return framework.launch(Launch(words=words, device=asked, limits=limits))
+    return framework.launch(Launch(words=words, device=asked, limits=Limits(restarts=0)))
 
 
 def _measured(arguments: argparse.Namespace) -> int:

@@ -38,13 +38,15 @@ def add_devices(parser: argparse.ArgumentParser) -> None:
         default=0,
         help="N processes read image files; 0 (default): threads of the one that trains",
     )
-    parser.add_argument(
-        "--stall",
-        metavar="SECONDS",
-        type=positive,
-        help="a process that trains on several devices is lost when it makes no step for so long "
-        "(600)",
-    )
+
+
+def crew(arguments: argparse.Namespace) -> Crew:
+    """The processes that this one works with. A worker is told its backend by who starts it."""
+    from archc.backend import backend as find
+    from archc.train.crew import Alone
+    from archc.train.supervisor import is_worker
+
+    return find(arguments.backend).crew() if is_worker() and arguments.backend else Alone()
 
 
 def add_parallel(parser: argparse.ArgumentParser) -> None:
@@ -55,15 +57,6 @@ def add_parallel(parser: argparse.ArgumentParser) -> None:
         help="what several devices share out: the images of each batch (data, the default), or "
         "the towers of the net, each on a device of its own, and replicas of them the images",
     )
-
-
-def crew(arguments: argparse.Namespace) -> Crew:
-    """The processes that this one works with. A worker is told its backend by who starts it."""
-    from archc.backend import backend as find
-    from archc.train.crew import Alone
-    from archc.train.supervisor import is_worker
-
-    return find(arguments.backend).crew() if is_worker() and arguments.backend else Alone()
 
 
 def device(arguments: argparse.Namespace) -> str | None:

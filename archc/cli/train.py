@@ -116,6 +116,12 @@ def declare(parser: argparse.ArgumentParser) -> None:
         type=_address,
         help="an address of number 0, where they find one another",
     )
+    parser.add_argument(
+        "--stall",
+        metavar="SECONDS",
+        type=positive,
+        help="such a process is lost when it makes no step for so long (600)",
+    )
     parser.add_argument("--resume", metavar="RUN", help="go on with the run in this folder")
     parser.add_argument(
         "-o",

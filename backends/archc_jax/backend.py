@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -35,7 +38,11 @@ class JaxBackend:
 
     def launch(self, asked: Launch) -> int:
         from archc.train.supervisor import supervise
+        from archc_jax.processes import MEETING
 
+        if asked.meeting is not None:
+            where = {**dataclasses.asdict(asked.meeting), "device": asked.device}
+            os.environ[MEETING] = json.dumps(where)
         return supervise(asked.words, asked.run, asked.limits)
 
     def crew(self) -> Crew:

@@ -27,7 +27,8 @@ def work(words: list[str]) -> int:
     leave_with(int(os.environ.setdefault(LAUNCHER, str(os.getppid()))))
     words = [*words[:1], "--backend", "torch", *words[1:]]
     arguments = make_parser(set(words[:1])).parse_args(words)
-    limit = STALL if arguments.stall is None else arguments.stall
+    # archc evaluate has no such option.
+    limit = getattr(arguments, "stall", None) or STALL
     if folder is not None:
         _write_to(log_of(folder, start, rank), first=rank == 0)
         # Our launcher finds out who has stalled; the others wait for it that long.
