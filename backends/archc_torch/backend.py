@@ -59,9 +59,14 @@ class TorchBackend:
         accumulate: int = 1,
         part: Program | None = None,
     ) -> TorchEngine:
-        from archc_torch.engine import TorchEngine, find_device
+        from archc_torch.engine import TorchEngine
 
-        if part is not None:
-            # Before this version has towers in processes: what is asked for is refused.
-            find_device(device)
-        return TorchEngine(program, graph, recipe, device=device, seed=seed, accumulate=accumulate)
+        return TorchEngine(
+            program,
+            graph,
+            recipe,
+            device=device,
+            seed=seed,
+            accumulate=accumulate,
+            part=part,
+        )
