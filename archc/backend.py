@@ -72,6 +72,12 @@ class Engine(Protocol):
         """The processes that train this net."""
         ...
 
+    @property
+    def counts(self) -> bool:
+        """Whether what this process measures of its share is to be counted: of several that are
+        given the same images, one's is."""
+        ...
+
     def share(self, count: int) -> slice:
         """Which part of a batch of `count` images this process is to be given; it may be empty."""
         ...
@@ -122,6 +128,14 @@ class Backend(Protocol):
 
     def emit(self, graph: Graph) -> Program:
         """The standalone program of a graph. Deterministic to the byte."""
+        ...
+
+    def emit_training(self, graph: Graph) -> Program:
+        """The standalone program that trains the net of a graph by its recipe; as `emit`.
+
+        Raises `DiagnosticError` where it has none (E0506, E0507, E0508) or measures whole images
+        (E0615).
+        """
         ...
 
     def build(self, program: Program) -> object:

@@ -142,6 +142,8 @@ class JaxEngine:
             here.mapped(self._predicted, lambda _: WHOLE), out_shardings=here.sharding(0.0)
         )
 
+    counts = True
+
     def share(self, count: int) -> slice:
         """The part of a batch that this process's devices take; the compiled step shares it out."""
         return self._layout.share(count)

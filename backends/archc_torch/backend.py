@@ -28,6 +28,11 @@ class TorchBackend:
     def emit(self, graph: Graph) -> Program:
         return emit(graph)
 
+    def emit_training(self, graph: Graph) -> Program:
+        from archc_torch.emit.training import emit_training
+
+        return emit_training(graph)
+
     def build(self, program: Program) -> nn.Module:
         from archc_torch.module import build
 
@@ -54,9 +59,14 @@ class TorchBackend:
         accumulate: int = 1,
         part: Program | None = None,
     ) -> TorchEngine:
-        from archc_torch.engine import TorchEngine, find_device
+        from archc_torch.engine import TorchEngine
 
-        if part is not None:
-            # Before this version has towers in processes: what is asked for is refused.
-            find_device(device)
-        return TorchEngine(program, graph, recipe, device=device, seed=seed, accumulate=accumulate)
+        return TorchEngine(
+            program,
+            graph,
+            recipe,
+            device=device,
+            seed=seed,
+            accumulate=accumulate,
+            part=part,
+        )
