@@ -11,6 +11,7 @@ from archc.cli.common import add_spec, load, positive
 from archc.cli.jobs import add_devices, device, make_job
 
 if TYPE_CHECKING:
+    from archc.computing import Precision
     from archc.data.pipeline import Statistics
     from archc.ir import Graph
 
@@ -64,6 +65,7 @@ def run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
         weights=Path(arguments.weights),
         batch=arguments.batch,
         statistics=None,
+        precision="fp32",
     )
 
 
@@ -80,6 +82,7 @@ def _of_run(path: Path, arguments: argparse.Namespace) -> int:
         weights=Path(arguments.weights) if arguments.weights else path / "weights.safetensors",
         batch=arguments.batch or settings.batch,
         statistics=read_statistics(path),
+        precision=settings.computing.precision,
     )
 
 
@@ -92,7 +95,9 @@ def _measured(
     weights: Path,
     batch: int | None,
     statistics: Statistics | None,
+    precision: Precision,
 ) -> int:
+    from archc.computing import Computing
     from archc.train import measure
 
     job = make_job(
@@ -103,6 +108,7 @@ def _measured(
         data=data,
         run_dir=weights.parent,
         batch=batch,
+        computing=Computing(precision=precision),
     )
     measure(job, weights, statistics)
     return 0

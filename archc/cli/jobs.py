@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archc.cli.common import positive
+from archc.computing import AS_WRITTEN, Computing
 from archc.diagnostics import fail
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def make_job(
     init_from: Path | None = None,
     layers: tuple[Pair, ...] = (),
     accumulate: int = 1,
+    computing: Computing = AS_WRITTEN,
     resume: bool = False,
 ) -> Job:
     """A job for a net; None is what the recipe says. Raises `DiagnosticError`."""
@@ -67,7 +69,13 @@ def make_job(
     def engine_of(made: Program, of: Graph) -> Engine:
         try:
             return framework.engine(
-                made, of, recipe, device=device, seed=seed, accumulate=accumulate
+                made,
+                of,
+                recipe,
+                device=device,
+                seed=seed,
+                accumulate=accumulate,
+                computing=computing,
             )
         except ImportError as error:
             fail(BackendBroken(name=backend, reason=str(error)))
@@ -101,6 +109,7 @@ def make_job(
         init_from=init_from,
         layers=layers,
         accumulate=accumulate,
+        computing=computing,
         resume=resume,
         quiet=arguments.quiet,
         command=tuple(sys.argv),

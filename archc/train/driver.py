@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from contextlib import closing
 from time import perf_counter
-from typing import Literal
+from typing import Literal, Never
 
 from rich.console import Console
 
-from archc.backend import Engine
+from archc.backend import Engine, Step
 from archc.data.prepare import Prepared, prepare
 from archc.diagnostics import DiagnosticError, fail
-from archc.errors.training import LossNotFinite, ProbabilityNotFinite
+from archc.errors.training import GradientNotFinite, LossNotFinite, ProbabilityNotFinite
 from archc.recipe import Progress
 from archc.train import checkpoint
 from archc.train.evaluate import Evaluator, Score
@@ -190,7 +190,7 @@ class _Training:
 
     def _epoch(self, epoch: int) -> EpochMetrics | None:
         """One epoch and its evaluation; None where it was interrupted."""
-        seen, loss, wrong, lr = 0, 0.0, 0, 0.0
+        seen, loss, wrong, lr, skipped = 0, 0.0, 0, 0.0, 0
         start = perf_counter()
         with closing(self.data.train.epoch(epoch)) as batches:
             for number, batch in enumerate(batches, 1):
@@ -199,22 +199,51 @@ class _Training:
                     raise ValueError("a schedule ends training between epochs, not in one")
                 lr = rate
                 step = self.engine.step(batch.images, batch.labels, lr)
-                if not math.isfinite(step.loss):
-                    fail(
-                        LossNotFinite(
-                            loss=step.loss, epoch=epoch, step=number, lr=lr, best=self._best_file()
-                        )
-                    )
+                if step.fault is not None or not math.isfinite(step.loss):
+                    self._stop(step, epoch, number, lr)
+                skipped += step.skipped
                 size = len(batch.labels)
                 seen, loss, wrong = seen + size, loss + step.loss * size, wrong + step.wrong
                 self.shown.advance(epoch, loss / seen, wrong / seen, size)
                 if self.interrupt.asked():
                     return None
         speed = seen / (perf_counter() - start)
+        if skipped:
+            steps = "one step was" if skipped == 1 else f"{skipped} steps were"
+            self.shown.say(f"note: epoch {epoch}: {steps} left out, gradients overflowed float16")
         score = self._score(epoch)
         if score is None:
             return None
         return EpochMetrics(epoch, lr, loss / seen, wrong / seen, score, speed)
+
+    def _stop(self, step: Step, epoch: int, number: int, lr: float) -> Never:
+        """Say what was not finite in a step, and where it came from."""
+        fault = step.fault
+        span, trace = (None, ()) if fault is None else (fault.span, fault.trace)
+        if fault is not None and math.isfinite(step.loss):
+            fail(
+                GradientNotFinite(
+                    epoch=epoch,
+                    step=number,
+                    lr=lr,
+                    fault=fault,
+                    half=self.job.computing.precision == "fp16",
+                    span=span,
+                    trace=trace,
+                )
+            )
+        fail(
+            LossNotFinite(
+                loss=step.loss,
+                epoch=epoch,
+                step=number,
+                lr=lr,
+                best=self._best_file(),
+                fault=fault,
+                span=span,
+                trace=trace,
+            )
+        )
 
     def _score(self, epoch: int) -> Score | None:
         engine = self.engine

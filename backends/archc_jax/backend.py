@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from archc.backend import Program
+from archc.computing import AS_WRITTEN, Computing
 from archc.ir import Graph
 from archc.recipe import Recipe
 from archc_jax.emit.program import emit
@@ -39,7 +40,16 @@ class JaxBackend:
         device: str,
         seed: int,
         accumulate: int = 1,
+        computing: Computing = AS_WRITTEN,
     ) -> JaxEngine:
         from archc_jax.engine import JaxEngine
 
-        return JaxEngine(program, graph, recipe, device=device, seed=seed, accumulate=accumulate)
+        return JaxEngine(
+            program,
+            graph,
+            recipe,
+            device=device,
+            seed=seed,
+            accumulate=accumulate,
+            computing=computing,
+        )

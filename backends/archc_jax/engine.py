@@ -14,20 +14,26 @@ from flax import nnx
 from jax.sharding import NamedSharding, PartitionSpec
 
 from archc.backend import Program, Step
+from archc.computing import AS_WRITTEN, Computing
 from archc.diagnostics import fail
+from archc.errors.backends import AlwaysCompiled
 from archc.errors.recipes import NoRecipe
 from archc.ir import Graph
+from archc.not_finite import Fault, Seen, backward_fault, forward_fault, layers
 from archc.optimizer_state import AVERAGED, STEPS, TRAINED, spelled
 from archc.pieces import pieces
 from archc.program_module import load_program
 from archc.recipe import Recipe
-from archc.trainable import filters, trainable
+from archc.trainable import filters, trainable, wide
 from archc.weights import check_names
 from archc_jax.devices import DATA, described, find_mesh
 from archc_jax.limit import limited
 from archc_jax.loss import cross_entropy
 from archc_jax.module import build
+from archc_jax.not_finite import Odd, counted, odd, probed
 from archc_jax.optimizer import replaced, rule, slots, steps
+from archc_jax.precision import Arithmetic, are_finite, widened
+from archc_jax.recompute import recompute
 from archc_jax.weights import by_path, canonical, dump, joined, load, stored
 
 Arrays = dict[str, jax.Array]
@@ -36,6 +42,9 @@ Arrays = dict[str, jax.Array]
 
 Sums = tuple[Arrays, jax.Array, jax.Array]
 """Gradients, the loss and the wrong answers."""
+
+Found = tuple[jax.Array, jax.Array, jax.Array]
+"""The loss, the wrong answers, and whether the loss and all gradients were finite."""
 
 
 class JaxEngine:
@@ -59,10 +68,13 @@ class JaxEngine:
         device: str,
         seed: int,
         accumulate: int = 1,
+        computing: Computing = AS_WRITTEN,
     ) -> None:
         trainable(graph)
         if recipe.optimizer is None:
             fail(NoRecipe(net=graph.name))
+        if computing.compile:
+            fail(AlwaysCompiled(backend="jax"))
         self._form = recipe.optimizer
         mesh = find_mesh(device)
         self._count = mesh.size
@@ -72,7 +84,11 @@ class JaxEngine:
         self.versions: Mapping[str, str] = {
             name: version(name) for name in ("jax", "jaxlib", "flax", "optax")
         }
+        self._graph = graph
         self._keys = program.keys
+        self._arithmetic = Arithmetic(
+            computing, frozenset(program.keys[name] for name in wide(graph))
+        )
         self._smoothing = recipe.loss.smoothing
         self._accumulate = accumulate
         self._limit = recipe.limit
@@ -88,6 +104,11 @@ class JaxEngine:
         self._evaluating = nnx.split(self._model)[0]
         self._model.train()
         self._training = nnx.split(self._model)[0]
+        self._kept = self._training
+        """The net that keeps all that a step computes, and is looked at where that is at fault."""
+        if computing.recompute:
+            recompute(self._model, graph.name)
+            self._training = nnx.split(self._model)[0]
         self._take_arrays()
         self._undecayed = frozenset(
             path for path in self._parameters if not self._form.decay_bias and path.endswith("bias")
@@ -109,23 +130,27 @@ class JaxEngine:
                 self._others,
                 self._optimizer,
                 lr,
+                self._arithmetic.factor,
                 self._batch(images),
                 self._batch(labels),
             )
         else:
             seen = self._step_in_pieces(images, labels, lr)
+        loss, wrong, finite = jax.device_get(seen)
+        fault: Fault | None = None
+        if not np.isfinite(loss) or not self._arithmetic.took(finite=bool(finite)):
+            fault = self._fault(images, labels, of_the_loss=not np.isfinite(loss))
+        if not finite or fault is not None:
+            return Step(float(loss), int(wrong), skipped=fault is None, fault=fault)
         if self._average is not None:
             self._averaged_steps += 1
             share = 1.0 - self._average.keep(self._averaged_steps)
             arrays = {**self._parameters, **self._others}
             trained = {path: arrays[path] for path in self._averages}
             self._averages = self._taken_in(self._averages, trained, share)
-        loss, wrong = jax.device_get(seen)
         return Step(loss=float(loss), wrong=int(wrong))
 
-    def _step_in_pieces(
-        self, images: np.ndarray, labels: np.ndarray, lr: float
-    ) -> tuple[jax.Array, jax.Array]:
+    def _step_in_pieces(self, images: np.ndarray, labels: np.ndarray, lr: float) -> Found:
         """The same step, of gradients that are summed up piece by piece."""
         sums = (jax.tree.map(jnp.zeros_like, self._parameters), jnp.zeros(()), jnp.zeros((), int))
         for piece in pieces(len(labels), self._accumulate):
@@ -134,14 +159,37 @@ class JaxEngine:
                 self._others,
                 self._place(sums),
                 len(labels[piece]) / len(labels),
+                self._arithmetic.factor,
                 self._batch(images[piece]),
                 self._batch(labels[piece]),
             )
         gradients, loss, wrong = sums
-        self._parameters, self._optimizer = self._update(
-            self._parameters, self._optimizer, gradients, lr
+        self._parameters, self._optimizer, finite = self._update(
+            self._parameters, self._optimizer, gradients, loss, lr
         )
-        return loss, wrong
+        return loss, wrong, finite
+
+    def _fault(self, images: np.ndarray, labels: np.ndarray, *, of_the_loss: bool) -> Fault:
+        """The layer at fault, by the same step once more, with everything in it looked at."""
+        seen = {layer: Seen() for layer in layers(self._graph)}
+        outputs: list[int] = []
+        look = jax.jit(self._looked, out_shardings=self._everywhere)
+        for piece in pieces(len(labels), self._accumulate):
+            found, ends = look(
+                self._parameters,
+                self._others,
+                self._arithmetic.factor,
+                self._batch(images[piece]),
+                self._batch(labels[piece]),
+            )
+            counted(jax.device_get(found), seen)
+            outputs = [
+                before + int(end)
+                for before, end in zip(outputs or [0] * len(ends), ends, strict=True)
+            ]
+        if of_the_loss:
+            return forward_fault(self._graph, seen, outputs)
+        return backward_fault(self._graph, seen)
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Class probabilities `(N, classes)` in evaluation mode."""
@@ -163,7 +211,7 @@ class JaxEngine:
 
     def optimizer_state(self) -> dict[str, np.ndarray]:
         """What training remembers, by the names of `archc.optimizer_state`."""
-        found = self._of_the_rule()
+        found = self._of_the_rule() | self._arithmetic.state()
         if self._average is not None:
             found[AVERAGED] = np.array(self._averaged_steps, np.int64)
             trained = dump(self._current(self._parameters, self._others), self._keys)
@@ -194,6 +242,7 @@ class JaxEngine:
             self._averages = averages
             self._averaged_steps = int(state[AVERAGED])
         self._keep_state(state)
+        self._arithmetic.load(state)
 
     def rng_state(self) -> dict[str, np.ndarray]:
         """The streams that dropout draws from: keys and counts, by their paths."""
@@ -212,13 +261,18 @@ class JaxEngine:
         others: Arrays,
         optimizer: Any,
         lr: jax.Array,
+        factor: jax.Array,
         images: jax.Array,
         labels: jax.Array,
-    ) -> tuple[Arrays, Arrays, Any, tuple[jax.Array, jax.Array]]:
+    ) -> tuple[Arrays, Arrays, Any, Found]:
         """A step as a function of all that it changes, for `jit`."""
-        gradients, others, seen = self._measured(parameters, others, images, labels)
-        parameters, optimizer = self._updated(parameters, optimizer, gradients, lr)
-        return parameters, others, optimizer, seen
+        gradients, after, (loss, wrong) = self._measured(
+            parameters, others, factor, images, labels
+        )
+        parameters, optimizer, finite = self._updated(parameters, optimizer, gradients, loss, lr)
+        # Where training ends, everything is left as it was: the step is looked at once more.
+        ends = ~jnp.isfinite(loss) if self._arithmetic.skips else ~finite
+        return parameters, chosen(ends, others, after), optimizer, (loss, wrong, finite)
 
     def _added(
         self,
@@ -226,61 +280,134 @@ class JaxEngine:
         others: Arrays,
         sums: Sums,
         part: jax.Array,
+        factor: jax.Array,
         images: jax.Array,
         labels: jax.Array,
     ) -> tuple[Arrays, Sums]:
         """Gradients, loss and wrong answers with those of a piece, `part` of the batch."""
-        gradients, others, (loss, wrong) = self._measured(parameters, others, images, labels)
+        gradients, others, (loss, wrong) = self._measured(
+            parameters, others, factor, images, labels
+        )
         before, loss_before, wrong_before = sums
         total = {path: before[path] + part * g for path, g in gradients.items()}
         return others, (total, loss_before + part * loss, wrong_before + wrong)
 
     def _measured(
-        self, parameters: Arrays, others: Arrays, images: jax.Array, labels: jax.Array
+        self,
+        parameters: Arrays,
+        others: Arrays,
+        factor: jax.Array,
+        images: jax.Array,
+        labels: jax.Array,
     ) -> tuple[Arrays, Arrays, tuple[jax.Array, jax.Array]]:
         """The gradients of the mean loss of some images, what the net changes as it is applied,
         and the loss and the wrong answers."""
         labels = jax.lax.with_sharding_constraint(labels, self._shared_out)
 
-        def measured(parameters: Arrays) -> tuple[jax.Array, tuple[jax.Array, Arrays]]:
-            model = self._made(self._training, parameters, others)
-            outputs: Any = model(self._maps(images))
-            # A net without aux heads returns its logits alone.
-            every: tuple[jax.Array, ...] = outputs if isinstance(outputs, tuple) else (outputs,)
-            losses = [
-                weight * cross_entropy(logits, labels, self._smoothing)
-                for weight, logits in zip(self._loss_weights.values(), every, strict=True)
-            ]
+        def measured(
+            parameters: Arrays,
+        ) -> tuple[jax.Array, tuple[jax.Array, jax.Array, Arrays]]:
+            model = self._made(self._training, self._arithmetic.parameters(parameters), others)
+            loss, every = self._loss(model, images, labels)
             wrong = (every[0].argmax(axis=1) != labels).sum()
-            return jnp.stack(losses).sum(), (wrong, _arrays(nnx.state(model, nnx.Not(nnx.Param))))
+            after = _arrays(nnx.state(model, nnx.Not(nnx.Param)))
+            return self._scaled(loss, factor), (loss, wrong, after)
 
         # float32 means float32: no TF32 on a GPU.
         with jax.default_matmul_precision("highest"):
-            (loss, (wrong, others)), gradients = jax.value_and_grad(measured, has_aux=True)(
-                parameters
+            gradients, (loss, wrong, after) = jax.grad(measured, has_aux=True)(parameters)
+        if self._arithmetic.skips:
+            gradients = {path: g / factor for path, g in gradients.items()}
+        return gradients, after, (loss, wrong)
+
+    def _loss(
+        self, model: nnx.Module, images: jax.Array, labels: jax.Array
+    ) -> tuple[jax.Array, tuple[jax.Array, ...]]:
+        """The mean loss of some images, and every head's logits, the net's own first."""
+        # Any: a call is the program's.
+        net: Any = model
+        outputs: Any = net(self._maps(images))
+        # A net without aux heads returns its logits alone.
+        every: tuple[jax.Array, ...] = outputs if isinstance(outputs, tuple) else (outputs,)
+        losses = [
+            weight * cross_entropy(widened(logits), labels, self._smoothing)
+            for weight, logits in zip(self._loss_weights.values(), every, strict=True)
+        ]
+        return jnp.stack(losses).sum(), every
+
+    def _scaled(self, loss: jax.Array, factor: jax.Array) -> jax.Array:
+        return loss * factor if self._arithmetic.skips else loss
+
+    def _looked(
+        self,
+        parameters: Arrays,
+        others: Arrays,
+        factor: jax.Array,
+        images: jax.Array,
+        labels: jax.Array,
+    ) -> tuple[Odd, list[jax.Array]]:
+        """What in a step is not finite: by layer, and the logits of the net and of each head."""
+
+        def measured(
+            parameters: Arrays, added: Arrays | None
+        ) -> tuple[jax.Array, tuple[Odd, Arrays, list[jax.Array]]]:
+            model = self._made(self._kept, self._arithmetic.parameters(parameters), others)
+            left: Arrays = {}
+            seen = probed(model, self._keys, added, left)
+            loss, every = self._loss(model, images, labels)
+            return self._scaled(loss, factor), (seen, left, [odd(logits) for logits in every])
+
+        with jax.default_matmul_precision("highest"):
+            shapes = jax.eval_shape(lambda: measured(parameters, None))[1][1]
+            added = {layer: jnp.zeros(left.shape, left.dtype) for layer, left in shapes.items()}
+            slopes, (seen, _, ends) = jax.grad(measured, argnums=(0, 1), has_aux=True)(
+                parameters, added
             )
-        return gradients, others, (loss, wrong)
+        of_weights, of_outputs = slopes
+        for layer, slope in of_outputs.items():
+            seen[layer]["slope"] = odd(slope)
+        for name, path in self._keys.items():
+            if path in of_weights:
+                here = seen[name.rpartition(".")[0]]
+                here["slopes"] = odd(of_weights[path]) | here.get("slopes", jnp.array(False))
+        return seen, ends
 
     def _updated(
-        self, parameters: Arrays, optimizer: Any, gradients: Arrays, lr: jax.Array
-    ) -> tuple[Arrays, Any]:
-        """The parameters after a step along these gradients, and what the rule remembers."""
-        updates, optimizer = self._rule(lr).update(gradients, optimizer, parameters)
+        self,
+        parameters: Arrays,
+        optimizer: Any,
+        gradients: Arrays,
+        loss: jax.Array,
+        lr: jax.Array,
+    ) -> tuple[Arrays, Any, jax.Array]:
+        """The parameters after a step along these gradients, what the rule remembers, and
+        whether all was finite; if it was not, both are as they were."""
+        finite = are_finite(gradients) & jnp.isfinite(loss)
+        updates, remembered = self._rule(lr).update(gradients, optimizer, parameters)
         updated: Any = optax.apply_updates(parameters, updates)
         if self._limit is not None:
             most = self._limit.most
             updated |= {path: limited(updated[path], most) for path in self._filters}
-        return updated, optimizer
+        return (
+            chosen(finite, updated, parameters),
+            chosen(finite, remembered, optimizer),
+            finite,
+        )
 
     def _predicted(self, parameters: Arrays, others: Arrays, images: jax.Array) -> jax.Array:
-        # `predict` is a method of every program that ends in softmax.
+        parameters = self._arithmetic.parameters(parameters)
         model: Any = self._made(self._evaluating, parameters, others)
         with jax.default_matmul_precision("highest"):
+            if self._arithmetic.is_half:
+                # As the program's own `predict`, but for the softmax, which is float32's.
+                return jax.nn.softmax(widened(model(self._maps(images))))
+            # `predict` is a method of every program that ends in softmax.
             return model.predict(self._maps(images))
 
     def _maps(self, images: jax.Array) -> jax.Array:
         """(N, C, H, W) as (N, H, W, C), shared out over the devices."""
-        return jax.lax.with_sharding_constraint(images.transpose(0, 2, 3, 1), self._shared_out)
+        maps = self._arithmetic.images(images).transpose(0, 2, 3, 1)
+        return jax.lax.with_sharding_constraint(maps, self._shared_out)
 
     def _rule(self, lr: jax.Array | float) -> optax.GradientTransformation:
         return rule(self._form, lr, self._undecayed)
@@ -349,6 +476,15 @@ class JaxEngine:
         return nnx.from_flat_state(
             (path, variable.replace(arrays[joined(path)])) for path, variable in variables
         )
+
+
+def chosen(condition: jax.Array, one: Any, other: Any) -> Any:
+    """Every array of one tree, or of the other."""
+
+    def pick(a: jax.Array, b: jax.Array) -> jax.Array:
+        return a if a is b else jnp.where(condition, a, b)
+
+    return jax.tree.map(pick, one, other)
 
 
 def _taken_in(averages: Arrays, trained: Arrays, share: jax.Array) -> Arrays:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,11 +12,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from archc.backend import Program, Step
+from archc.computing import AS_WRITTEN, Computing
 from archc.devices import choose
 from archc.diagnostics import fail
 from archc.errors.backends import OneDeviceOnly
 from archc.errors.recipes import NoRecipe
 from archc.ir import Graph
+from archc.not_finite import Fault, backward_fault, forward_fault, layers
 from archc.optimizer_state import AVERAGED, STEPS, TRAINED, spelled
 from archc.pieces import pieces
 from archc.program_module import load_program
@@ -24,9 +27,13 @@ from archc.trainable import filters, trainable
 from archc.weights import check_names
 from archc_torch.adamw import DecoupledAdam
 from archc_torch.average import Averaged
+from archc_torch.compile import compiled
 from archc_torch.limit import limit_filters
 from archc_torch.module import build
+from archc_torch.not_finite import Look
 from archc_torch.optimizer import Optimizer
+from archc_torch.precision import Arithmetic, widened
+from archc_torch.recompute import recompute
 from archc_torch.sgd import PaperSgd
 
 
@@ -42,6 +49,7 @@ class TorchEngine:
         device: str,
         seed: int,
         accumulate: int = 1,
+        computing: Computing = AS_WRITTEN,
     ) -> None:
         trainable(graph)
         if recipe.optimizer is None:
@@ -52,7 +60,8 @@ class TorchEngine:
         # float32 means float32: cuDNN would take TF32 for convolutions.
         torch.backends.cudnn.allow_tf32 = False
         torch.manual_seed(seed)
-        self.model: nn.Module = build(program).to(self._device)
+        self._arithmetic = Arithmetic(computing, self._device)
+        self.model: nn.Module = self._arithmetic.prepared(build(program).to(self._device))
         self._loss_weights: dict[str, float] = getattr(
             load_program(program), "LOSS_WEIGHTS", {"logits": 1.0}
         )
@@ -64,6 +73,10 @@ class TorchEngine:
         self._average = (
             Averaged(recipe.average, self.model, self._keys.values()) if recipe.average else None
         )
+        if computing.recompute:
+            recompute(self.model, graph.name)
+        self._applied = compiled(self.model) if computing.compile else self.model
+        self._graph = graph
 
     @property
     def device(self) -> str:
@@ -74,12 +87,21 @@ class TorchEngine:
     def step(self, images: np.ndarray, labels: np.ndarray, lr: float) -> Step:
         """One optimiser step on a batch `(N, C, H, W)`, `(N,)`."""
         self.model.train()
+        before = self.rng_state()
         total, wrong = 0.0, 0
         for piece in pieces(len(labels), self._accumulate):
             part = len(labels[piece]) / len(labels)
-            loss, missed = self._loss(images[piece], labels[piece])
-            (loss * part).backward()
-            total, wrong = total + float(loss.detach()) * part, wrong + missed
+            loss, every = self._loss(self._applied, images[piece], labels[piece])
+            self._arithmetic.scaled(loss * part).backward()
+            total += float(loss.detach()) * part
+            wrong += int((every[0].argmax(dim=1).cpu() != torch.from_numpy(labels[piece])).sum())
+        finite = self._arithmetic.unscale(self.model.parameters())
+        fault: Fault | None = None
+        if not math.isfinite(total) or not self._arithmetic.took(finite=finite):
+            fault = self._fault(images, labels, before, of_the_loss=not math.isfinite(total))
+        if not finite or fault is not None:
+            self.model.zero_grad()
+            return Step(loss=total, wrong=wrong, skipped=fault is None, fault=fault)
         self._optimizer.step(lr)
         if self._limit is not None:
             named = dict(self.model.named_parameters())
@@ -88,21 +110,47 @@ class TorchEngine:
             self._average.step()
         return Step(loss=total, wrong=wrong)
 
-    def _loss(self, images: np.ndarray, labels: np.ndarray) -> tuple[Tensor, int]:
-        """The mean loss of some images, of which gradients can be taken, and the wrong answers."""
-        x = torch.from_numpy(images).to(self._device)
+    def _loss(
+        self, model: nn.Module, images: np.ndarray, labels: np.ndarray
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """The mean loss of some images, of which gradients can be taken, and every head's
+        logits, the net's own first."""
         y = torch.from_numpy(labels).to(self._device)
-        outputs: Any = self.model(x)
+        with self._arithmetic.cast():
+            outputs: Any = model(self._arithmetic.images(images))
         # A net without aux heads returns its logits alone.
         every: tuple[Tensor, ...] = outputs if isinstance(outputs, tuple) else (outputs,)
         weights = self._loss_weights.values()
         loss = torch.stack(
             [
-                weight * F.cross_entropy(logits, y, label_smoothing=self._smoothing)
+                weight * F.cross_entropy(widened(logits), y, label_smoothing=self._smoothing)
                 for weight, logits in zip(weights, every, strict=True)
             ]
         ).sum()
-        return loss, int((every[0].argmax(dim=1) != y).sum())
+        return loss, every
+
+    def _fault(
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        before: Mapping[str, np.ndarray],
+        *,
+        of_the_loss: bool,
+    ) -> Fault:
+        """The layer at fault, by the same step from the same chance once more."""
+        self.load_rng_state(before)
+        look = Look(self.model, self._keys, layers(self._graph))
+        for piece in pieces(len(labels), self._accumulate):
+            part = len(labels[piece]) / len(labels)
+
+            def loss(piece: slice = piece, part: float = part) -> tuple[Tensor, tuple[Tensor, ...]]:
+                value, every = self._loss(self.model, images[piece], labels[piece])
+                return self._arithmetic.scaled(value * part), every
+
+            look.over(loss)
+        if of_the_loss:
+            return forward_fault(self._graph, look.seen, look.outputs)
+        return backward_fault(self._graph, look.seen)
 
     @property
     def judged(self) -> nn.Module:
@@ -112,9 +160,7 @@ class TorchEngine:
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Class probabilities `(N, classes)` in evaluation mode."""
         self.judged.eval()
-        # `predict` is a method of every program that ends in softmax.
-        probabilities: Tensor = self.judged.predict(torch.from_numpy(images).to(self._device))  # pyright: ignore[reportCallIssue, reportAssignmentType]
-        return probabilities.float().cpu().numpy()
+        return self._arithmetic.probabilities(self.judged, images).float().cpu().numpy()
 
     def weights(self) -> dict[str, np.ndarray]:
         """Every parameter and buffer by canonical name."""
@@ -152,7 +198,7 @@ class TorchEngine:
             found[AVERAGED] = np.array(self._average.steps, np.int64)
             for name, array in self._arrays_of(self.model).items():
                 found[spelled(TRAINED, name)] = array
-        return found
+        return found | self._arithmetic.state()
 
     def load_optimizer_state(self, state: Mapping[str, np.ndarray]) -> None:
         """Replace it. Raises `DiagnosticError` (E0604)."""
@@ -166,6 +212,7 @@ class TorchEngine:
             for slot, tensors in self._optimizer.slots().items()
         }
         self._optimizer.load(slots, int(state[STEPS]) if STEPS in state else None)
+        self._arithmetic.load(state)
         if self._average is not None:
             self._average.steps = int(state[AVERAGED])
             self._fill(self.model, {name: state[spelled(TRAINED, name)] for name in self._keys})

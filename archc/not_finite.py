@@ -1,0 +1,114 @@
+"""Which layer the first number came from that is none, or is infinite.
+
+When a loss or a gradient is not finite, the engine computes the same batch again and looks at what
+goes into the layers with weights and what comes out of them. What stands between two of them, a
+pool or a sum, is found by the graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from archc.diagnostics import Frame, Span
+
+if TYPE_CHECKING:
+    from archc.ir import Graph, Node
+
+What = Literal["images", "weights", "output", "loss", "gradient"]
+
+
+@dataclass
+class Seen:
+    """How often something of a layer was not finite."""
+
+    weights: int = 0
+    arrives: int = 0
+    """Its input."""
+    leaves: int = 0
+    """Its output."""
+    slope: int = 0
+    """The gradient of its output."""
+    slopes: int = 0
+    """The gradients of its weights."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """The first thing that was not finite."""
+
+    what: What
+    layers: tuple[str, ...] = ()
+    """The canonical names of the layers that it can have come from, mostly one; none for the
+    images and the loss."""
+    span: Span | None = None
+    """The place of the first of them in the spec."""
+    trace: tuple[Frame, ...] = ()
+    """The calls of blocks that it is in."""
+
+
+def layers(graph: Graph) -> list[str]:
+    """The layers that are looked at: those with weights, by canonical name, in order."""
+    return [node.path for node in graph.nodes if graph.weights(node)]
+
+
+def forward_fault(graph: Graph, seen: Mapping[str, Seen], outputs: Sequence[int]) -> Fault:
+    """What made a loss that is not finite.
+
+    `outputs` says how often the logits, and behind them those of each head, were not finite.
+    """
+    for node in graph.nodes:
+        here = seen.get(node.path)
+        if here is None:
+            continue
+        if here.weights:
+            return _fault("weights", node)
+        if here.arrives:
+            return _between(graph, node, seen)
+        if here.leaves:
+            return _fault("output", node)
+    ends = [graph.output, *(head.output for head in graph.heads)]
+    for end, count in zip(ends, outputs, strict=True):
+        if count:
+            return _between(graph, graph.nodes[end], seen)
+    return Fault("loss")
+
+
+def backward_fault(graph: Graph, seen: Mapping[str, Seen]) -> Fault:
+    """What made a gradient that is not finite, of a loss that is: the first from the end."""
+    for node in reversed(graph.nodes):
+        here = seen.get(node.path)
+        if here is not None and (here.slope or here.slopes):
+            return _fault("gradient", node)
+    return Fault("gradient")
+
+
+_MAKERS = frozenset({"lrn", "add", "mul", "avgpool", "global_avgpool", "dropout", "droppath"})
+"""The ops without weights that can make infinity of finite numbers: by a sum, a product or a
+division. The others choose, move or bound."""
+
+
+def _between(graph: Graph, node: Node, seen: Mapping[str, Seen]) -> Fault:
+    """The layers without weights that a node's input has come through, up to those with weights,
+    from which it came finite."""
+    found: set[int] = set()
+    waiting = list(node.inputs)
+    while waiting:
+        index = waiting.pop()
+        if index not in found and graph.nodes[index].path not in seen:
+            found.add(index)
+            waiting += graph.nodes[index].inputs
+    makers = [i for i in sorted(found) if _word(graph.nodes[i]) in _MAKERS]
+    if not makers and 0 in found:
+        return Fault("images")
+    return _fault("output", *(graph.nodes[i] for i in makers or sorted(found)))
+
+
+def _fault(what: What, *nodes: Node) -> Fault:
+    paths = tuple(node.path for node in nodes)
+    return Fault(what, paths, nodes[0].span, nodes[0].scope.trace)
+
+
+def _word(node: Node) -> str:
+    return "" if node.op is None else node.op.word
