@@ -103,6 +103,18 @@ def bind(
     raise PoisonedError
 
 
+def rebound(bound: Bound[F], changes: Mapping[str, Value], whole: Span) -> F:
+    """The form of these arguments with other values of some.
+
+    Raises `DiagnosticError` at the arguments whose new values are none that they can have.
+    """
+    form = type(bound.form)
+    try:
+        return form(**{**bound.values, **changes})
+    except ValidationError as error:
+        raise DiagnosticError(list(_bad_arguments(form, error, bound.given, whole))) from error
+
+
 @lru_cache(maxsize=4096)
 def _made(
     form: type[F], names: tuple[str, ...], values: tuple[Value, ...], kinds: tuple[object, ...]

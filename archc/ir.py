@@ -177,10 +177,14 @@ class Graph:
     altered: Mapping[str, Value]
     """What was set from outside, so that the spec's claims do not apply: parameters of the net,
     `--input`, `--width`."""
+    resized: tuple[tuple[Span, str], ...] = ()
+    """The sizes of the recipe that follow `--input`: where each stands, and what it is now."""
     width: float = 1.0
     """The factor of all channel counts but the classes."""
     sources: tuple[Source, ...] = ()
     """The texts that it was made of: the spec, and what that imports."""
+    part_of: int = 1
+    """Of how many towers this is one, as `SplitTowers` makes it; 1 for a whole net."""
 
     @property
     def input(self) -> Shape:

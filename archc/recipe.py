@@ -3,7 +3,6 @@
 Pure values: importing this loads neither NumPy nor a framework.
 """
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from typing_extensions import override
 from archc.data.dense import Dense
 from archc.data.transforms import TRANSFORMS, Transform, spell
 from archc.form import Form
+from archc.runtime.schedules import cosine, plateau
 
 __all__ = [
     "AVERAGES",
@@ -180,13 +180,7 @@ class Plateau(Schedule):
 
     @override
     def rate(self, lr: float, errors: Sequence[float], progress: Progress) -> float | None:
-        best, waited, reductions = math.inf, 0, 0
-        for error in errors:
-            waited = 0 if error < best else waited + 1
-            best = min(best, error)
-            if waited == self.patience:
-                reductions, waited = reductions + 1, 0
-        return None if reductions > self.times else lr * self.factor**reductions
+        return plateau(lr, errors, self.factor, self.times, self.patience)
 
 
 class Cosine(Schedule):
@@ -206,10 +200,7 @@ class Cosine(Schedule):
     @override
     def rate(self, lr: float, errors: Sequence[float], progress: Progress) -> float | None:
         rising = self.warmup * progress.steps / progress.epochs
-        if progress.step < rising:
-            return lr * min(1.0, (progress.step + 1) / rising)
-        share = (progress.step - rising) / (progress.steps - rising)
-        return lr * (self.floor + (1 - self.floor) * (1 + math.cos(math.pi * share)) / 2)
+        return cosine(lr, progress.step, progress.steps, rising, self.floor)
 
     @override
     def longer_than(self, epochs: int) -> str:

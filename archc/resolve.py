@@ -18,13 +18,14 @@ Edit = tuple[Span, str]
 
 
 def resolved(graph: Graph, recipe: Mapping[str, Value]) -> str:
-    """The text of a graph's spec with its settings as defaults, and `recipe` values replaced.
+    """The text of a graph's spec with its settings as defaults, and `recipe` values replaced;
+    sizes of the recipe are those of the input that was set.
 
     It stands on its own: what it imports is part of it. Claims are about the net as it was
     published: where a parameter or the input was set, they are left out.
     """
     settings = {**graph.altered, **recipe}
-    edits = [*_parameters(graph), *_input(graph), *_imports(graph)]
+    edits = [*_parameters(graph), *_input(graph), *_imports(graph), *graph.resized]
     if graph.altered:
         edits += [(expect.span, "") for expect in graph.net.expects]
     for clause in graph.net.recipes[0].clauses if graph.net.recipes else ():

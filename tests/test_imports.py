@@ -31,7 +31,7 @@ def loaded_after(code: str) -> set[str]:
 def test_no_module_of_archc_loads_a_framework() -> None:
     names = [info.name for info in pkgutil.walk_packages(archc.__path__, "archc.")]
     assert "archc.train.driver" in names
-    assert "archc.data.pixels" in names
+    assert "archc.runtime.pixels" in names
     loaded = loaded_after("\n".join(f"import {name}" for name in names))
     assert loaded.isdisjoint(FRAMEWORKS.split())
     assert "numpy" in loaded

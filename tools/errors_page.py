@@ -52,6 +52,7 @@ FAMILIES = {
     "E06": "Backends and programs",
     "E07": "Images",
     "E08": "Training",
+    "E09": "Towers on devices",
 }
 
 EXAMPLES = {

@@ -69,14 +69,15 @@ def memory_rows(found: Report) -> tuple[Sequence[str], list[Sequence[str]]]:
     """The head and the rows of the table of memory, its total last."""
     inference, training = found.memory.inference, found.memory.training
     rows: list[Sequence[str]] = [
-        (name, _bytes(getattr(inference, name)), _bytes(getattr(training, name)))
+        (name, in_bytes(getattr(inference, name)), in_bytes(getattr(training, name)))
         for name in ("weights", "gradients", "momentum", "activations", "total")
     ]
     title = f"memory, batch {found.memory.batch}, {found.memory.precision}"
     return (title, "inference", "training"), rows
 
 
-def _bytes(count: int) -> str:
+def in_bytes(count: int) -> str:
+    """A size in the largest unit it fills: `11.07 MB`; nothing is a dash."""
     for scale, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
         if count >= scale:
             return f"{count / scale:.4g} {unit}"

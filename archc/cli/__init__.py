@@ -18,6 +18,7 @@ COMMANDS = {
     "check": "validate specs and check what they expect",
     "params": "print shapes, parameters and multiply-adds",
     "compare": "print two specs side by side",
+    "plan": "print what training on several devices takes",
     "compile": "print a standalone program",
     "train": "train a net by its recipe",
     "evaluate": "measure weights on the images held out",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from archc.evaluate import Value
     from archc.ir import Graph
     from archc.train import Job
+    from archc.train.cadence import Every
     from archc.train.warm_start import Pair
 
 
@@ -52,6 +53,7 @@ def make_job(
     layers: tuple[Pair, ...] = (),
     accumulate: int = 1,
     computing: Computing = AS_WRITTEN,
+    save_every: Every | None = None,
     resume: bool = False,
 ) -> Job:
     """A job for a net; None is what the recipe says. Raises `DiagnosticError`."""
@@ -60,6 +62,7 @@ def make_job(
     from archc.errors.backends import BackendBroken
     from archc.resolve import resolved
     from archc.train import DenseNet, Job
+    from archc.train.cadence import EVERY
     from archc.trainable import trainable
 
     recipe = trainable(graph)
@@ -110,6 +113,7 @@ def make_job(
         layers=layers,
         accumulate=accumulate,
         computing=computing,
+        save_every=save_every or EVERY,
         resume=resume,
         quiet=arguments.quiet,
         command=tuple(sys.argv),

@@ -15,6 +15,7 @@ from archc.computing import PRECISIONS, Computing
 
 if TYPE_CHECKING:
     from archc.train import Job
+    from archc.train.cadence import Every
     from archc.train.warm_start import Pair
 
 _EPILOG = """\
@@ -23,7 +24,7 @@ handwritten digits that come with scikit-learn, 1,437 to train, 360 to test; cif
 files of CIFAR-10's binary version; or generated:N, N images of noisy patterns, for measuring.
 
 The run's folder keeps the spec as it was used, the program, metrics, weights, checkpoints
-and the learning curve. --resume RUN goes on with it after its last whole epoch, on the same
+and the learning curve. --resume RUN goes on with it from its newest checkpoint, on the same
 framework as if nothing had been, or on another one.
 
 examples:
@@ -105,6 +106,12 @@ def declare(parser: argparse.ArgumentParser) -> None:
         metavar="NAME,...",
         help="of --init-from these layers or blocks only; OURS=THEIRS where the names differ",
     )
+    parser.add_argument(
+        "--save-every",
+        metavar="N|Nm",
+        type=_every,
+        help="a checkpoint after every N steps, or N minutes (10m), and at the end of each epoch",
+    )
     parser.add_argument("--resume", metavar="RUN", help="go on with the run in this folder")
     parser.add_argument(
         "-o",
@@ -160,7 +167,16 @@ def _new(arguments: argparse.Namespace) -> Job:
             recompute=bool(arguments.recompute),
             compile=bool(arguments.compile),
         ),
+        save_every=arguments.save_every,
     )
+
+
+def _every(text: str) -> Every:
+    """`500` steps, `10m` for minutes."""
+    from archc.train.cadence import Minutes, Steps
+
+    count = positive(text.removesuffix("m"))
+    return Minutes(count) if text.endswith("m") else Steps(count)
 
 
 def _pairs(text: str | None) -> tuple[Pair, ...]:
@@ -193,5 +209,6 @@ def _resumed(arguments: argparse.Namespace) -> Job:
         accumulate=before.accumulate,
         computing=replace(before.computing, compile=compiles),
         epochs=arguments.epochs or before.epochs,
+        save_every=arguments.save_every,
         resume=True,
     )

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from archc.data.pixels import Pixels
+from archc.runtime.pixels import Pixels
 
 
 class Split(ABC):

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from archc.data.sizes import SizeOf
 from archc.data.transforms import MAX_SCALES, Side, spell
 from archc.form import Form
 
@@ -18,7 +19,9 @@ class Dense(Form):
     """
 
     word = "dense"
-    scales: Side | Annotated[tuple[Side, ...], Field(min_length=1, max_length=MAX_SCALES)]
+    scales: Annotated[
+        Side | Annotated[tuple[Side, ...], Field(min_length=1, max_length=MAX_SCALES)], SizeOf.SIDE
+    ]
 
     @property
     def sides(self) -> tuple[int, ...]:

@@ -16,7 +16,6 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from archc.data.dataset import Dataset, Split
-from archc.data.pixels import MAX_PIXELS, Pixels
 from archc.diagnostics import DiagnosticError, Sink, fail
 from archc.errors.data import (
     DataNotFound,
@@ -29,6 +28,8 @@ from archc.errors.data import (
     UnreadableImage,
     listed,
 )
+from archc.runtime.images import decoded
+from archc.runtime.pixels import MAX_PIXELS, Pixels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -137,7 +138,7 @@ def read_image(path: str, channels: int) -> Pixels:
     grey is brought to 0..255 without rounding. Raises `DiagnosticError` (E0706, E0707).
     """
     with _opened(path) as file:
-        return _decoded(ImageOps.exif_transpose(file), channels)
+        return decoded(ImageOps.exif_transpose(file), channels)
 
 
 @contextmanager
@@ -176,15 +177,3 @@ def _check_headers(files: Sequence[str]) -> None:
 
 def _too_large(path: str, size: str) -> Never:
     fail(ImageTooLarge(path=path, size=size, limit=MAX_PIXELS))
-
-
-def _decoded(image: Image.Image, channels: int) -> Pixels:
-    if image.mode.startswith("I;16"):
-        grey = np.asarray(image, np.float32) / 257.0
-        return np.repeat(grey[..., np.newaxis], channels, axis=-1)
-    if image.mode in ("I", "F"):
-        raise ValueError(f"its pixels are of a kind that has no fixed white (mode {image.mode})")
-    if image.mode == "P" and "transparency" in image.info:
-        image = image.convert("RGBA")
-    pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"), np.float32)
-    return pixels[..., np.newaxis] if channels == 1 else pixels

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from archc.data.dataset import Dataset, Split
-from archc.data.pixels import Pixels
 from archc.diagnostics import fail
 from archc.errors.data import BadGenerated
+from archc.runtime.pixels import Pixels
 
 MAX_IMAGES = 10_000_000
 TEST_SHARE = 5

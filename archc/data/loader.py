@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from archc.data.ahead import WORKERS, AbandonedError, ahead
 from archc.data.dataset import Split
 from archc.data.pipeline import Pipeline
-from archc.data.pixels import Pixels
 from archc.diagnostics import fail
 from archc.errors.data import InputSizeDiffers
+from archc.runtime.pixels import Pixels
 
 CACHE_BYTES = 256 * 2**20
 """How much of a small set's fixed steps is kept in memory."""

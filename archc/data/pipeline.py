@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archc.data.faults import DoesNotFitError
-from archc.data.pixels import Pixels
 from archc.data.transforms import Given, LearningTransform, Transform, Where
 from archc.diagnostics import fail
 from archc.errors.data import TransformDoesNotFit
+from archc.runtime.pixels import Pixels
 
 Statistics = dict[str, dict[str, NDArray[np.float64]]]
 """What the transforms learned, by the transform and the pointwise steps before it."""

@@ -14,12 +14,12 @@ from archc.data.dataset import Dataset, Split
 from archc.data.dense import Dense
 from archc.data.loader import Loader
 from archc.data.pipeline import Named, Pipeline, Statistics, learn
-from archc.data.pixels import Pixels
 from archc.data.sources import open_source
 from archc.data.transforms import Transform, Where, misplaced
 from archc.data.whole import Check, WholeImages
 from archc.diagnostics import Sink, fail
 from archc.errors.data import ChannelsUnsupported, ClassCountDiffers
+from archc.runtime.pixels import Pixels
 
 
 @dataclass(frozen=True)

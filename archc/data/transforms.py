@@ -4,7 +4,7 @@ An image is float32, `(H, W, C)`, its pixels 0..255 as the file holds them; afte
 `ten_crop` and `multi_scale_crop` it is `(views, H, W, C)`. Transforms act on the last three axes.
 
 This module knows what each transform means; the arithmetic on pixels is in
-`archc.data.pixels`, loaded on first use so that commands that only read a spec pay
+`archc.runtime.pixels`, loaded on first use so that commands that only read a spec pay
 for neither NumPy nor Pillow.
 """
 
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, cast
 from pydantic import Field, model_validator
 from typing_extensions import override
 
+from archc.data.sizes import SizeOf
 from archc.errors import data as data_errors
 from archc.form import Form
 
@@ -34,8 +35,11 @@ MAX_SIDE = 4096
 """The largest side a recipe may ask for: a spec is untrusted and this bounds its memory."""
 
 Side = Annotated[int, Field(gt=0, le=MAX_SIDE)]
-Size = Side | tuple[Side, Side]
+_Size = Side | tuple[Side, Side]
+Size = Annotated[_Size, SizeOf.PIECE]
 """One side for a square, or (height, width)."""
+
+Strip = Annotated[int, Field(ge=0, le=MAX_SIDE), SizeOf.MARGIN]
 
 MAX_SCALES = 16
 """How many scales one step may look at: each costs as much memory as the image."""
@@ -100,11 +104,11 @@ class Resize(Transform):
     """
 
     word = "resize"
-    size: Size
+    size: Annotated[_Size, SizeOf.IMAGE]
 
     @override
     def apply(self, image: "Pixels", given: "Given") -> "Pixels":
-        from archc.data import pixels
+        from archc.runtime import pixels
 
         return pixels.resize(image, self.size)
 
@@ -116,8 +120,8 @@ class JitterResize(Transform):
 
     word = "jitter_resize"
     random = True
-    low: Side
-    high: Side
+    low: Annotated[Side, SizeOf.SIDE]
+    high: Annotated[Side, SizeOf.SIDE]
 
     @model_validator(mode="after")
     def _ordered(self) -> "JitterResize":
@@ -127,7 +131,7 @@ class JitterResize(Transform):
 
     @override
     def apply(self, image: "Pixels", given: "Given") -> "Pixels":
-        from archc.data import pixels
+        from archc.runtime import pixels
 
         return pixels.resize(image, int(given.rng.integers(self.low, self.high + 1)))
 
@@ -140,7 +144,7 @@ class CenterCrop(Transform):
 
     @override
     def apply(self, image: "Pixels", given: "Given") -> "Pixels":
-        from archc.data import pixels
+        from archc.runtime import pixels
 
         return pixels.center_crop(image, self.size)
 
@@ -154,13 +158,15 @@ class RandomCrop(Transform):
     word = "random_crop"
     random = True
     size: Size
-    pad: Annotated[int, Field(ge=0, le=MAX_SIDE)] = 0
+    pad: Strip = 0
 
     @override
     def apply(self, image: "Pixels", given: "Given") -> "Pixels":
-        from archc.data import pixels
+        from archc.runtime import pixels
 
-        return pixels.random_crop(image, self.size, self.pad, given.rng)
+        if self.pad:
+            return pixels.padded_crop(image, self.size, self.pad, given.rng)
+        return pixels.random_crop(image, self.size, given.rng)
 
 
 class RandomAreaCrop(Transform):
@@ -190,12 +196,12 @@ class RandomAreaCrop(Transform):
 
     @override
     def apply(self, image: "Pixels", given: "Given") -> "Pixels":
-        from archc.data import pixels
+        from archc.runtime import pixels
 
         piece = pixels.random_area(image, self.area, self.aspect, given.rng)
         method = self.interpolation
         if method == "varied":
-            method = pixels.METHODS[int(given.rng.integers(len(pixels.METHODS)))]
+            method = list(pixels.METHODS)[int(given.rng.integers(len(pixels.METHODS)))]
         return pixels.scaled(piece, pixels.pair(self.size), method)
 
 
@@ -219,13 +225,14 @@ class Shift(Transform):
 
     word = "shift"
     random = True
-    pixels: Annotated[int, Field(ge=0, le=MAX_SIDE)]
+    pixels: Strip
 
     @override
     def apply(self, image: "Pixels", given: "Given") -> "Pixels":
-        from archc.data import pixels
+        from archc.runtime import pixels
 
-        return pixels.random_crop(image, image.shape[-3:-1], self.pixels, given.rng)
+        size = image.shape[-3], image.shape[-2]
+        return pixels.padded_crop(image, size, self.pixels, given.rng)
 
 
 class SubtractMean(LearningTransform):
@@ -242,14 +249,14 @@ class SubtractMean(LearningTransform):
 
     @override
     def learn(self, images: Iterable["Pixels"], white: tuple[float, ...]) -> "Learned":
-        from archc.data import pixels
+        from archc.runtime import pixels
 
         mean = pixels.mean_pixel if self.per == "pixel" else pixels.mean_channel
         return {"mean": mean(images)}
 
     @override
     def apply(self, image: "Pixels", given: "Given") -> "Pixels":
-        from archc.data import pixels
+        from archc.runtime import pixels
 
         return pixels.subtract(image, given.learned["mean"])
 
@@ -269,19 +276,17 @@ class PcaColor(LearningTransform):
 
     @override
     def learn(self, images: Iterable["Pixels"], white: tuple[float, ...]) -> "Learned":
-        from archc.data import pixels
+        from archc.runtime import pixels
 
         values, vectors = pixels.colour_axes(images, white)
         return {"eigenvalues": values, "eigenvectors": vectors}
 
     @override
     def apply(self, image: "Pixels", given: "Given") -> "Pixels":
-        from archc.data import pixels
+        from archc.runtime import pixels
 
-        alpha = given.rng.normal(0.0, self.std, 3)
-        learned = given.learned
-        shift = learned["eigenvectors"] @ (alpha * learned["eigenvalues"])
-        return pixels.add_colour(image, shift * given.white)
+        values, vectors = given.learned["eigenvalues"], given.learned["eigenvectors"]
+        return pixels.pca_color(image, self.std, values, vectors, given.white, given.rng)
 
 
 class Photometric(Transform):
@@ -306,7 +311,7 @@ class Photometric(Transform):
 
     @override
     def apply(self, image: "Pixels", given: "Given") -> "Pixels":
-        from archc.data import pixels
+        from archc.runtime import pixels
 
         changes = tuple(pixels.CHANGES[int(i)] for i in given.rng.permutation(len(pixels.CHANGES)))
         factors = given.rng.uniform(self.low, self.high, len(changes))
@@ -342,7 +347,7 @@ class Normalize(Transform):
 
     @override
     def apply(self, image: "Pixels", given: "Given") -> "Pixels":
-        from archc.data import pixels
+        from archc.runtime import pixels
 
         return pixels.normalize(image, self.mean, self.std)
 
@@ -369,7 +374,7 @@ class TenCrop(Transform):
 
     @override
     def apply(self, image: "Pixels", given: "Given") -> "Pixels":
-        from archc.data import pixels
+        from archc.runtime import pixels
 
         return pixels.ten_crop(image, self.size)
 
@@ -385,7 +390,7 @@ class MultiScaleCrop(Transform):
 
     word = "multi_scale_crop"
     size: Size
-    scales: Annotated[tuple[Side, ...], Field(min_length=1, max_length=MAX_SCALES)]
+    scales: Annotated[tuple[Side, ...], Field(min_length=1, max_length=MAX_SCALES), SizeOf.SIDE]
 
     @property
     @override
@@ -394,7 +399,7 @@ class MultiScaleCrop(Transform):
 
     @override
     def apply(self, image: "Pixels", given: "Given") -> "Pixels":
-        from archc.data import pixels
+        from archc.runtime import pixels
 
         return pixels.multi_scale_crop(image, self.size, self.scales)
 
@@ -408,7 +413,7 @@ class OneOfTenCrop(Transform):
 
     @override
     def apply(self, image: "Pixels", given: "Given") -> "Pixels":
-        from archc.data import pixels
+        from archc.runtime import pixels
 
         # Of each view apart, where there are several already.
         ten = pixels.ten_crop(image, self.size).reshape(

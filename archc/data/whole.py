@@ -16,9 +16,9 @@ from archc.data.dataset import Split
 from archc.data.dense import Dense
 from archc.data.faults import DoesNotFitError
 from archc.data.pipeline import Pipeline
-from archc.data.pixels import Pixels, resize
 from archc.diagnostics import fail
 from archc.errors.data import TransformDoesNotFit
+from archc.runtime.pixels import Pixels, resize
 
 PIECE_BYTES = 2**27
 """How much memory the images of a batch may take, more than one of them."""

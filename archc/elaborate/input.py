@@ -23,11 +23,13 @@ MAX_WIDTH = 64
 
 
 class Arriving(NamedTuple):
-    """The input of a net: its size, None after a fault, and the width of the net's layers."""
+    """The input of a net: its size, None after a fault, and the width of the net's layers.
+    `written` is the size that the spec says."""
 
     shape: Shape | None
     width: float
     item: syntax.Item | None
+    written: Shape | None = None
 
 
 def read_input(
@@ -124,7 +126,7 @@ def _read(item: syntax.Item, env: Environment, sink: Sink) -> Arriving:
             )
             sink.add(fault)
             return nothing
-    return Arriving(shape, float(width), item)
+    return Arriving(shape, float(width), item, shape)
 
 
 def begin(arriving: Arriving, place: Place, graph: GraphBuilder) -> Cursor:

@@ -15,6 +15,7 @@ from archc.elaborate.parameters import check_params, net_parameters
 from archc.elaborate.place import Cursor, Place
 from archc.elaborate.recipe import elaborate_recipe
 from archc.elaborate.size import check_size
+from archc.elaborate.sizes import sizes
 from archc.elaborate.structures import STRUCTURES
 from archc.elaborate.walk import Walk
 from archc.errors import names as errors
@@ -48,6 +49,7 @@ def elaborate(
     check_size(net, blocks)
     declared = Declared(net, env, sink, blocks)
     arriving = read_input(net, env, sink, shape=shape, width=width)
+    following = sizes(net, arriving, altered)
     if shape is not None:
         altered["--input"] = shape
     if width is not None:
@@ -70,7 +72,9 @@ def elaborate(
     if len(graph.nodes) == 1 and not sink.failed:
         problem, fix = "this net has no layers", f"{INPUT} conv(3, 1, 64) relu ..."
         sink.add(errors.BadInput(problem=problem, fix=fix, span=net.name.span))
-    recipe = elaborate_recipe(net, env, graph.nodes, graph.stages, sink, walk.assumed)
+    recipe, resized = elaborate_recipe(
+        net, env, graph.nodes, graph.stages, sink, walk.assumed, following
+    )
     sink.raise_if_failed()
     return Graph(
         name=net.name.text,
@@ -85,6 +89,7 @@ def elaborate(
         recipe=recipe,
         assumed=tuple(walk.assumed),
         altered=altered,
+        resized=resized,
         width=arriving.width,
         sources=tuple(each.span.source for each in (file, *imported)),
     )

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from archc import syntax
-from archc.binding import bind
+from archc.binding import Bound, bind
 from archc.data.transforms import Where, misplaced
 from archc.diagnostics import Diagnostic, DiagnosticError, Sink, did_you_mean
+from archc.elaborate.sizes import Sizes
 from archc.errors import data as data_errors
 from archc.errors import names as name_errors
 from archc.errors import recipes as errors
@@ -82,10 +83,12 @@ def elaborate_recipe(
     stages: Sequence[Stage],
     sink: Sink,
     assumed: list[Assumption],
-) -> Recipe | None:
-    """A net's recipe, or None where it has none; faults go to the sink."""
+    sizes: Sizes | None,
+) -> tuple[Recipe | None, tuple[tuple[Span, str], ...]]:
+    """A net's recipe, or None where it has none, and the sizes in it that are not as written:
+    where each stands, and what it is. Faults go to the sink."""
     if not net.recipes:
-        return None
+        return None, ()
     for repeated in net.recipes[1:]:
         fault = errors.RepeatedClause(
             name="the recipe of this net",
@@ -93,7 +96,8 @@ def elaborate_recipe(
             span=_word(repeated.span, "recipe"),
         )
         sink.add(fault)
-    return _RecipeElaborator(env, nodes, stages, sink, assumed).recipe(net.recipes[0])
+    elaborator = _RecipeElaborator(env, nodes, stages, sink, assumed, sizes)
+    return elaborator.recipe(net.recipes[0]), tuple(elaborator.resized)
 
 
 def _word(span: Span, word: str) -> Span:
@@ -109,6 +113,7 @@ class _RecipeElaborator:
         stages: Sequence[Stage],
         sink: Sink,
         assumed: list[Assumption],
+        sizes: Sizes | None,
     ) -> None:
         values: dict[str, Value] = dict(env.values)
         if nodes:
@@ -127,6 +132,8 @@ class _RecipeElaborator:
         self.kinds = dict.fromkeys(layers.values())
         self.sink = sink
         self.assumed = assumed
+        self.sizes = sizes
+        self.resized: list[tuple[Span, str]] = []
 
     def recipe(self, recipe: syntax.Recipe) -> Recipe | None:
         said: dict[str, Span] = {}
@@ -235,7 +242,7 @@ class _RecipeElaborator:
                 rule = "holds steps such as resize(256), without labels or braces"
                 self.sink.add(errors.WrongClause(name=where, rule=rule, span=item.span))
                 continue
-            form = self._bound(_STEPS, "augmentation", item.name, item.args, item.span)
+            form = self._step(item.name, item)
             if form is None:
                 continue
             if dense is not None:
@@ -251,6 +258,19 @@ class _RecipeElaborator:
                 if wrong is not None:
                     self.sink.add(replace(wrong, span=item.span))
         return tuple(steps), dense
+
+    def _step(self, name: syntax.Ident, item: syntax.Item) -> Form | None:
+        """A step, its sizes those of the net's input."""
+        bound = self._bound(_STEPS, "augmentation", name, item.args, item.span)
+        if bound is None or self.sizes is None:
+            return bound and bound.form
+        try:
+            form, resized = self.sizes.of(bound, item.span)
+        except DiagnosticError as error:
+            self.sink.extend(error)
+            return None
+        self.resized += resized
+        return form
 
     def _rule(self, rule: syntax.Rule) -> InitRule:
         weight: Initialiser | None = None
@@ -273,7 +293,8 @@ class _RecipeElaborator:
                 form: Initialiser | None = ConstantValue(value=fill.value.value)
             else:
                 call = fill.value
-                form = self._bound(INITIALISERS, "initialiser", call.name, call.args, call.span)
+                bound = self._bound(INITIALISERS, "initialiser", call.name, call.args, call.span)
+                form = bound and bound.form
             if what == "weight":
                 weight = form
             else:
@@ -300,10 +321,10 @@ class _RecipeElaborator:
     def _form(self, known: Mapping[str, type[F]], kind: str, value: syntax.Expr) -> F | None:
         match value:
             case syntax.Call(name=name, args=args):
-                return self._bound(known, kind, name, args, value.span)
+                bound = self._bound(known, kind, name, args, value.span)
             case syntax.Name(parts=(name,)):
                 ident = syntax.Ident(name, value.span)
-                return self._bound(known, kind, ident, (), value.span)
+                bound = self._bound(known, kind, ident, (), value.span)
             case _:
                 rule = f"takes one of: {', '.join(known)}"
                 fault = errors.WrongClause(
@@ -311,6 +332,7 @@ class _RecipeElaborator:
                 )
                 self.sink.add(fault)
                 return None
+        return bound and bound.form
 
     def _bound(
         self,
@@ -319,7 +341,7 @@ class _RecipeElaborator:
         name: syntax.Ident,
         args: Sequence[syntax.Arg],
         span: Span,
-    ) -> F | None:
+    ) -> Bound[F] | None:
         for arg in args:
             written = f"{arg.name.text} {arg.value.span.text}" if arg.name else arg.value.span.text
             self._assume(f"{name.text} {written}", arg.assumed)
@@ -331,7 +353,7 @@ class _RecipeElaborator:
             self.sink.add(fault)
             return None
         try:
-            return bind(form, args, self.env, span).form
+            return bind(form, args, self.env, span)
         except PoisonedError:
             return None
         except DiagnosticError as error:

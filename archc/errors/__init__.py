@@ -12,9 +12,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from archc.errors import backends, claims, data, names, recipes, shapes, text, training
+    from archc.errors import backends, claims, data, names, recipes, shapes, text, towers, training
 
-__all__ = ["backends", "claims", "data", "names", "recipes", "shapes", "text", "training"]
+__all__ = ["backends", "claims", "data", "names", "recipes", "shapes", "text", "towers", "training"]
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -108,6 +108,7 @@ class Said:
         self.stages = {stage.name: (stage.first, stage.last) for stage in graph.stages}
         self.nodes = {node.path: (i, i) for i, node in enumerate(graph.nodes)}
         self.values: Mapping[str, Value] = graph.scope.arguments
+        self.resized = dict(graph.resized)
 
     # Claims ------------------------------------------------------------------------------
 
@@ -161,13 +162,19 @@ class Said:
                     item = step.step if isinstance(step, syntax.AssumedStep) else step
                     if isinstance(item, syntax.Item):
                         for arg in item.args:
-                            yield from _numbers(arg.value, values)
+                            yield from self._argument(arg.value, values)
             case syntax.Initialisation(rules=rules):
                 for rule in rules:
                     for target in rule.targets:
                         yield _Edit(target.span, self._target(target.text))
                     for fill in rule.fills:
                         yield from _numbers(fill.value, values)
+
+    def _argument(self, expr: syntax.Expr, values: Mapping[str, Value]) -> Iterator[_Edit]:
+        if expr.span in self.resized:
+            yield _Edit(expr.span, self.resized[expr.span])
+        else:
+            yield from _numbers(expr, values)
 
     def _target(self, name: str) -> str:
         """A target of `init` in the new names: an op stays, a call may become its layers."""

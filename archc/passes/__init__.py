@@ -8,6 +8,7 @@ from archc.ir import Graph
 from archc.passes.base import Pass
 from archc.passes.dense import Dense
 from archc.passes.merge_towers import MergeTowers
+from archc.passes.split_towers import SplitTowers, learning, replicas, towers_of
 from archc.passes.strip_heads import StripHeads
 from archc.passes.to_logits import ToLogits, ends_in_softmax
 from archc.passes.verify import verify
@@ -16,10 +17,14 @@ __all__ = [
     "Dense",
     "MergeTowers",
     "Pass",
+    "SplitTowers",
     "StripHeads",
     "ToLogits",
     "ends_in_softmax",
+    "learning",
+    "replicas",
     "run",
+    "towers_of",
     "verify",
 ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from contextlib import closing
+from contextlib import closing, suppress
 from time import perf_counter
 from typing import Literal, Never
 
@@ -12,13 +12,19 @@ from rich.console import Console
 from archc.backend import Engine, Step
 from archc.data.prepare import Prepared, prepare
 from archc.diagnostics import DiagnosticError, fail
-from archc.errors.training import GradientNotFinite, LossNotFinite, ProbabilityNotFinite
+from archc.errors.training import (
+    CannotWrite,
+    GradientNotFinite,
+    LossNotFinite,
+    ProbabilityNotFinite,
+)
 from archc.recipe import Progress
 from archc.train import checkpoint
+from archc.train.cadence import Due
 from archc.train.evaluate import Evaluator, Score
 from archc.train.interrupt import Interrupt, listening
 from archc.train.job import Job, Result
-from archc.train.metrics import EpochMetrics, best_of
+from archc.train.metrics import EpochMetrics, Running, best_of
 from archc.train.progress import Display, display, say
 from archc.train.run_directory import RunDirectory
 from archc.train.start import Start, begin, found
@@ -28,8 +34,8 @@ def train(job: Job) -> Result:
     """Train a net by its recipe and keep everything in a new folder, or go on with a run.
 
     All that can be checked is checked before the folder is made. Ctrl-C and SIGTERM save
-    the weights and give a `Result` that says so. Raises `DiagnosticError` (E07, E08); where
-    training had begun, the weights are saved first unless they are no numbers any more.
+    a checkpoint and the weights and give a `Result` that says so. Raises `DiagnosticError` (E07,
+    E08); where training had begun, they are saved first, unless they are no numbers any more.
     """
     job.check()
     start = found(job)
@@ -50,10 +56,11 @@ def train(job: Job) -> Result:
     notes = begin(engine, start, job)
     console = Console()
     images = len(data.dataset.train)
+    seen = len(start.history) * images + start.running.images
     with (
-        RunDirectory(job, data, engine, start.history) as run,
+        RunDirectory(job, data, engine, start.history, start.running.batches) as run,
         listening() as interrupt,
-        display(console, quiet=job.quiet, epochs=job.epochs, images=images) as shown,
+        display(console, quiet=job.quiet, epochs=job.epochs, images=images, seen=seen) as shown,
     ):
         training = _Training(job, data, engine, for_whole, run, interrupt, shown, start)
         training.introduce(notes)
@@ -97,6 +104,11 @@ class _Training:
         self.interrupt = interrupt
         self.shown = shown
         self.history = list(start.history)
+        self.running = start.running
+        """The epoch under way."""
+        self.saved = start.position
+        """Where the newest checkpoint stands; None before the first."""
+        self.due = Due(job.save_every)
         self.best = best_of(start.history)
 
     def introduce(self, notes: list[str]) -> None:
@@ -114,7 +126,13 @@ class _Training:
         try:
             status = self._epochs()
         except DiagnosticError as error:
+            if isinstance(error.diagnostics[0], CannotWrite):
+                # Nothing more can be, perhaps not even that; the newest checkpoint is whole.
+                with suppress(DiagnosticError):
+                    self.run.say("failed")
+                raise
             if not isinstance(error.diagnostics[0], LossNotFinite | ProbabilityNotFinite):
+                self._keep()
                 self._save_last()
             self.run.draw(self.history)
             self.run.say("failed")
@@ -139,8 +157,7 @@ class _Training:
         self.shown.say(f"weights saved in {self.run.weights}")
 
     def _epochs(self) -> Literal["finished", "interrupted"]:
-        if not self.job.resume:
-            self._keep()
+        self._keep()
         for epoch in range(len(self.history) + 1, self.job.epochs + 1):
             if self._rate(0) is None:
                 self.shown.say(
@@ -148,11 +165,19 @@ class _Training:
                     f"training ends after epoch {epoch - 1}"
                 )
                 return "finished"
-            metrics = self._epoch(epoch)
-            if metrics is None:
+            score = self._score(epoch) if self._trained(epoch) else None
+            if score is None:
+                self._keep()
                 self.shown.say(f"{self.interrupt.by} in epoch {epoch}")
                 return "interrupted"
+            metrics = EpochMetrics.of(epoch, self.running, score)
+            if self.running.skipped:
+                self.shown.say(
+                    f"note: {self.running.skipped} of {self.running.batches} steps of epoch "
+                    f"{epoch} were left out: gradients overflowed float16"
+                )
             self.history.append(metrics)
+            self.running = Running()
             self.run.record(metrics)
             if self.best is None or metrics.score.wrong < self.best.score.wrong:
                 self.run.save(self.run.best, self.engine.weights(), epoch)
@@ -162,7 +187,10 @@ class _Training:
         return "finished"
 
     def _keep(self) -> None:
-        """A checkpoint of the full epochs so far."""
+        """A checkpoint of the run as it stands, unless there is one."""
+        here = (len(self.history), self.running.batches)
+        if self.saved == here:
+            return
         checkpoint.save(
             self.run.path,
             checkpoint.Checkpoint(
@@ -171,8 +199,11 @@ class _Training:
                 optimizer=self.engine.optimizer_state(),
                 rng=self.engine.rng_state(),
                 history=tuple(self.history),
+                running=self.running,
             ),
         )
+        self.saved = here
+        self.due.written()
 
     def _rate(self, step: int) -> float | None:
         """The learning rate of a step of the next epoch, None where the schedule ends training."""
@@ -188,33 +219,29 @@ class _Training:
         )
         return self.job.recipe.schedule.rate(optimizer.lr, errors, progress)
 
-    def _epoch(self, epoch: int) -> EpochMetrics | None:
-        """One epoch and its evaluation; None where it was interrupted."""
-        seen, loss, wrong, lr, skipped = 0, 0.0, 0, 0.0, 0
-        start = perf_counter()
-        with closing(self.data.train.epoch(epoch)) as batches:
-            for number, batch in enumerate(batches, 1):
+    def _trained(self, epoch: int) -> bool:
+        """Train what is left of an epoch; False where that was interrupted."""
+        first = (epoch - 1) * self.data.train.batches
+        with closing(self.data.train.epoch(epoch, start=self.running.batches)) as batches:
+            began = perf_counter()
+            for number, batch in enumerate(batches, self.running.batches + 1):
                 rate = self._rate(number - 1)
                 if rate is None:
                     raise ValueError("a schedule ends training between epochs, not in one")
-                lr = rate
-                step = self.engine.step(batch.images, batch.labels, lr)
+                step = self.engine.step(batch.images, batch.labels, rate)
                 if step.fault is not None or not math.isfinite(step.loss):
-                    self._stop(step, epoch, number, lr)
-                skipped += step.skipped
+                    self._stop(step, epoch, number, rate)
                 size = len(batch.labels)
-                seen, loss, wrong = seen + size, loss + step.loss * size, wrong + step.wrong
-                self.shown.advance(epoch, loss / seen, wrong / seen, size)
+                now = perf_counter()
+                self.running = self.running.after(step, size, rate, now - began)
+                began = now
+                self.shown.advance(epoch, self.running.mean_loss, self.running.error, size)
                 if self.interrupt.asked():
-                    return None
-        speed = seen / (perf_counter() - start)
-        if skipped:
-            steps = "one step was" if skipped == 1 else f"{skipped} steps were"
-            self.shown.say(f"note: epoch {epoch}: {steps} left out, gradients overflowed float16")
-        score = self._score(epoch)
-        if score is None:
-            return None
-        return EpochMetrics(epoch, lr, loss / seen, wrong / seen, score, speed)
+                    return False
+                if self.due.after(first + number):
+                    self._keep()
+                    began = perf_counter()
+        return True
 
     def _stop(self, step: Step, epoch: int, number: int, lr: float) -> Never:
         """Say what was not finite in a step, and where it came from."""

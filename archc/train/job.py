@@ -15,6 +15,7 @@ from archc.diagnostics import Sink
 from archc.errors.recipes import ScheduleTooLong
 from archc.errors.training import BadSetting, NoOptimizer
 from archc.recipe import Recipe
+from archc.train.cadence import EVERY, Every
 from archc.train.dense import DenseNet
 from archc.train.warm_start import Pair
 
@@ -60,6 +61,8 @@ class Job:
     """Which; all that match where it is empty."""
     resume: bool = False
     """Go on with the run in `run_dir`, from its newest checkpoint that is whole."""
+    save_every: Every = EVERY
+    """How often a checkpoint is written, besides the end of each epoch."""
     dense: DenseNet | None = None
     """The net for whole images, where the recipe has `dense`."""
     quiet: bool = False

@@ -1,11 +1,52 @@
-"""What is known after an epoch."""
+"""What is known after an epoch, and within one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from archc.backend import Step
 from archc.train.evaluate import Score
+
+
+@dataclass(frozen=True)
+class Running:
+    """An epoch under way: what its metrics are made of, so that a run that goes on in its middle
+    gives the same. Errors and losses are those of the batches, each before its step."""
+
+    batches: int = 0
+    """Trained so far."""
+    images: int = 0
+    loss: float = 0.0
+    """The sum over the images."""
+    wrong: int = 0
+    lr: float = 0.0
+    """Of the last step."""
+    seconds: float = 0.0
+    """Spent on training, without saving."""
+    skipped: int = 0
+    """Steps that were left out, as float16 needs it."""
+
+    @property
+    def mean_loss(self) -> float:
+        return self.loss / self.images
+
+    @property
+    def error(self) -> float:
+        """From 0 to 1."""
+        return self.wrong / self.images
+
+    def after(self, step: Step, images: int, lr: float, seconds: float) -> Running:
+        """With one more batch."""
+        return Running(
+            self.batches + 1,
+            self.images + images,
+            self.loss + step.loss * images,
+            self.wrong + step.wrong,
+            lr,
+            self.seconds + seconds,
+            self.skipped + step.skipped,
+        )
 
 
 @dataclass(frozen=True)
@@ -23,6 +64,12 @@ class EpochMetrics:
     train_error: float
     score: Score
     images_per_second: float
+
+    @classmethod
+    def of(cls, epoch: int, trained: Running, score: Score) -> EpochMetrics:
+        """Those of an epoch whose batches are all trained."""
+        speed = trained.images / trained.seconds
+        return cls(epoch, trained.lr, trained.mean_loss, trained.error, score, speed)
 
     def row(self, held_out: str) -> dict[str, float | int]:
         """Flat, with stable keys; `held_out` is `test` or `validation`."""

@@ -52,7 +52,7 @@ class Lines(Silent):
 class Bar(AbstractContextManager["Bar"]):
     """A progress bar under the lines that stay."""
 
-    def __init__(self, console: Console, epochs: int, images: int) -> None:
+    def __init__(self, console: Console, epochs: int, images: int, seen: int) -> None:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         self._epochs = epochs
@@ -65,7 +65,9 @@ class Bar(AbstractContextManager["Bar"]):
             console=console,
             transient=True,
         )
-        self._task: TaskID = self._progress.add_task("", total=epochs * images, seen="")
+        self._task: TaskID = self._progress.add_task(
+            "", total=epochs * images, completed=seen, seen=""
+        )
 
     def __enter__(self) -> Bar:
         self._progress.start()
@@ -98,8 +100,11 @@ def say(console: Console, text: str) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def display(console: Console, *, quiet: bool, epochs: int, images: int) -> Silent | Bar:
-    """The display for a console: nothing, a bar, or lines."""
+def display(
+    console: Console, *, quiet: bool, epochs: int, images: int, seen: int = 0
+) -> Silent | Bar:
+    """The display for a console: nothing, a bar, or lines. So many images of each epoch, of which
+    the run has seen some before."""
     if quiet:
         return Silent()
-    return Bar(console, epochs, images) if console.is_terminal else Lines(console)
+    return Bar(console, epochs, images, seen) if console.is_terminal else Lines(console)

@@ -53,19 +53,25 @@ def default_run_dir(name: str, *, now: datetime, root: Path = Path("runs")) -> P
 class RunDirectory(AbstractContextManager["RunDirectory"]):
     """The folder of a run, a new one unless the run goes on; its event file is closed on leaving.
 
-    A run that goes on keeps the epochs of `history` and those alone. Raises `DiagnosticError`
-    (E0804) where the folder exists, (E0805) where it cannot be written, from every method.
+    A run that goes on keeps the epochs of `history` and those alone; `batches` of the next one are
+    trained already. Raises `DiagnosticError` (E0804) where the folder exists, (E0805) where it
+    cannot be written, from every method.
     """
 
     def __init__(
-        self, job: Job, data: Prepared, engine: Engine, history: Sequence[EpochMetrics] = ()
+        self,
+        job: Job,
+        data: Prepared,
+        engine: Engine,
+        history: Sequence[EpochMetrics] = (),
+        batches: int = 0,
     ) -> None:
         self._job = job
         self._held_out = data.dataset.held_out_name
         self.path = job.run_dir
         about = described(job, data, engine)
         if job.resume:
-            about = gone_on(self.path, about, len(history))
+            about = gone_on(self.path, about, len(history), batches)
         else:
             with writing(self.path):
                 try:
@@ -174,18 +180,29 @@ def described(job: Job, data: Prepared, engine: Engine) -> dict[str, object]:
     }
 
 
-def gone_on(run_dir: Path, about: Mapping[str, object], epoch: int) -> dict[str, object]:
-    """What a run says of itself that goes on after an epoch: how it began is kept in `earlier`,
-    a piece of the run for each time."""
+def gone_on(
+    run_dir: Path, about: Mapping[str, object], epoch: int, batch: int
+) -> dict[str, object]:
+    """What a run says of itself that goes on after an epoch and a batch of the next: how it began
+    is kept in `earlier`, a piece of the run for each time."""
     # Any: read_settings has looked at the file; what it holds besides is handed on.
     before: Any = json.loads((run_dir / "run.json").read_text("utf-8"))
     earlier: list[object] = before.pop("earlier", [])
     pieces = [*earlier, {key: before.get(key) for key in PIECE}]
     began = {key: before.get(key) for key in ("weights", "init_from", "layers")}
-    return {**about, **began, "after_epoch": epoch, "earlier": pieces}
+    return {**about, **began, "after_epoch": epoch, "after_batch": batch, "earlier": pieces}
 
 
-PIECE = ("after_epoch", "command", "backend", "device", "requested_device", "epochs", "versions")
+PIECE = (
+    "after_epoch",
+    "after_batch",
+    "command",
+    "backend",
+    "device",
+    "requested_device",
+    "epochs",
+    "versions",
+)
 """What may differ between the pieces of a run."""
 
 

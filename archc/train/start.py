@@ -12,10 +12,10 @@ from archc.data.pipeline import Statistics
 from archc.diagnostics import DiagnosticError, fail
 from archc.errors.training import RunFinished
 from archc.train import checkpoint
-from archc.train.checkpoint import BrokenError, Checkpoint
+from archc.train.checkpoint import BrokenError, Checkpoint, Position
 from archc.train.files import read_header, read_tensors, write_tensors
 from archc.train.job import Job
-from archc.train.metrics import EpochMetrics, best_of
+from archc.train.metrics import EpochMetrics, Running, best_of
 from archc.train.progress import say
 from archc.train.settings import read_statistics
 from archc.train.warm_start import warm, weight_file
@@ -28,6 +28,15 @@ class Start:
     checkpoint: Checkpoint | None = None
     statistics: Statistics | None = None
     """What the transforms learned, where that is known."""
+
+    @property
+    def position(self) -> Position | None:
+        return self.checkpoint.position if self.checkpoint else None
+
+    @property
+    def running(self) -> Running:
+        """The epoch that was under way."""
+        return self.checkpoint.running if self.checkpoint else Running()
 
     @property
     def history(self) -> tuple[EpochMetrics, ...]:
@@ -66,7 +75,12 @@ def begin(engine: Engine, start: Start, job: Job) -> list[str]:
     here = start.checkpoint
     engine.load_weights(here.weights)
     engine.load_optimizer_state(here.optimizer)
-    notes = [f"going on after epoch {here.epoch}"]
+    batches = here.running.batches
+    notes = [
+        f"going on in epoch {here.epoch + 1}, after batch {batches}"
+        if batches
+        else f"going on after epoch {here.epoch}"
+    ]
     shapes = {name: array.shape for name, array in engine.rng_state().items()}
     if here.backend == job.backend and shapes == {n: a.shape for n, a in here.rng.items()}:
         engine.load_rng_state(here.rng)
@@ -87,7 +101,8 @@ def _restore_best(job: Job, here: Checkpoint) -> list[str]:
     if best is None or _epochs_of(path) == str(best.epoch):
         return []
     try:
-        kept = here if best.epoch == here.epoch else checkpoint.load(job.run_dir, best.epoch)
+        place = (best.epoch, 0)
+        kept = here if place == here.position else checkpoint.load(job.run_dir, place)
     except BrokenError as error:
         return [f"{path} is not of epoch {best.epoch}, the best so far, whose checkpoint: {error}"]
     write_tensors(path, kept.weights, {"net": job.name, "epochs": str(best.epoch)})

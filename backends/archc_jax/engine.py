@@ -30,7 +30,7 @@ from archc_jax.devices import DATA, described, find_mesh
 from archc_jax.limit import limited
 from archc_jax.loss import cross_entropy
 from archc_jax.module import build
-from archc_jax.not_finite import Odd, counted, odd, probed
+from archc_jax.not_finite import Odd, counted, looked, odd, probed
 from archc_jax.optimizer import replaced, rule, slots, steps
 from archc_jax.precision import Arithmetic, are_finite, widened
 from archc_jax.recompute import recompute
@@ -266,9 +266,7 @@ class JaxEngine:
         labels: jax.Array,
     ) -> tuple[Arrays, Arrays, Any, Found]:
         """A step as a function of all that it changes, for `jit`."""
-        gradients, after, (loss, wrong) = self._measured(
-            parameters, others, factor, images, labels
-        )
+        gradients, after, (loss, wrong) = self._measured(parameters, others, factor, images, labels)
         parameters, optimizer, finite = self._updated(parameters, optimizer, gradients, loss, lr)
         # Where training ends, everything is left as it was: the step is looked at once more.
         ends = ~jnp.isfinite(loss) if self._arithmetic.skips else ~finite
@@ -311,14 +309,12 @@ class JaxEngine:
             loss, every = self._loss(model, images, labels)
             wrong = (every[0].argmax(axis=1) != labels).sum()
             after = _arrays(nnx.state(model, nnx.Not(nnx.Param)))
-            return self._scaled(loss, factor), (loss, wrong, after)
+            return self._arithmetic.scaled(loss, factor), (loss, wrong, after)
 
         # float32 means float32: no TF32 on a GPU.
         with jax.default_matmul_precision("highest"):
             gradients, (loss, wrong, after) = jax.grad(measured, has_aux=True)(parameters)
-        if self._arithmetic.skips:
-            gradients = {path: g / factor for path, g in gradients.items()}
-        return gradients, after, (loss, wrong)
+        return self._arithmetic.unscaled(gradients, factor), after, (loss, wrong)
 
     def _loss(
         self, model: nnx.Module, images: jax.Array, labels: jax.Array
@@ -334,9 +330,6 @@ class JaxEngine:
             for weight, logits in zip(self._loss_weights.values(), every, strict=True)
         ]
         return jnp.stack(losses).sum(), every
-
-    def _scaled(self, loss: jax.Array, factor: jax.Array) -> jax.Array:
-        return loss * factor if self._arithmetic.skips else loss
 
     def _looked(
         self,
@@ -355,22 +348,11 @@ class JaxEngine:
             left: Arrays = {}
             seen = probed(model, self._keys, added, left)
             loss, every = self._loss(model, images, labels)
-            return self._scaled(loss, factor), (seen, left, [odd(logits) for logits in every])
+            ends = [odd(logits) for logits in every]
+            return self._arithmetic.scaled(loss, factor), (seen, left, ends)
 
         with jax.default_matmul_precision("highest"):
-            shapes = jax.eval_shape(lambda: measured(parameters, None))[1][1]
-            added = {layer: jnp.zeros(left.shape, left.dtype) for layer, left in shapes.items()}
-            slopes, (seen, _, ends) = jax.grad(measured, argnums=(0, 1), has_aux=True)(
-                parameters, added
-            )
-        of_weights, of_outputs = slopes
-        for layer, slope in of_outputs.items():
-            seen[layer]["slope"] = odd(slope)
-        for name, path in self._keys.items():
-            if path in of_weights:
-                here = seen[name.rpartition(".")[0]]
-                here["slopes"] = odd(of_weights[path]) | here.get("slopes", jnp.array(False))
-        return seen, ends
+            return looked(measured, parameters, self._keys)
 
     def _updated(
         self,

@@ -76,6 +76,31 @@ def _see(
     return see
 
 
+Measured = Callable[
+    [dict[str, jax.Array], dict[str, jax.Array] | None],
+    tuple[jax.Array, tuple[Odd, dict[str, jax.Array], list[jax.Array]]],
+]
+"""The loss by parameters and by what is added to layers; what `probed` has seen and what left
+the layers; of the logits, whether each is odd."""
+
+
+def looked(
+    measured: Measured, parameters: dict[str, jax.Array], keys: Mapping[str, str]
+) -> tuple[Odd, list[jax.Array]]:
+    """What is seen on the way forward, and the gradients on the way back."""
+    shapes = jax.eval_shape(lambda: measured(parameters, None))[1][1]
+    added = {layer: jnp.zeros(left.shape, left.dtype) for layer, left in shapes.items()}
+    found = jax.grad(measured, argnums=(0, 1), has_aux=True)(parameters, added)
+    (of_weights, of_outputs), (seen, _, ends) = found
+    for layer, slope in of_outputs.items():
+        seen[layer]["slope"] = odd(slope)
+    for name, path in keys.items():
+        if path in of_weights:
+            here = seen[name.rpartition(".")[0]]
+            here["slopes"] = odd(of_weights[path]) | here.get("slopes", jnp.array(False))
+    return seen, ends
+
+
 def odd(array: jax.Array) -> jax.Array:
     """Whether a number is none, or infinite."""
     return ~jnp.isfinite(array).all()

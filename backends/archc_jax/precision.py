@@ -51,6 +51,16 @@ class Arithmetic:
         """What the loss is multiplied by whose gradients are computed."""
         return 1.0 if self._scale is None else self._scale.factor
 
+    def scaled(self, loss: jax.Array, factor: jax.Array) -> jax.Array:
+        """The loss whose gradients are computed."""
+        return loss if self._scale is None else loss * factor
+
+    def unscaled(self, gradients: Arrays, factor: jax.Array) -> Arrays:
+        """Gradients of the loss itself."""
+        if self._scale is None:
+            return gradients
+        return {path: gradient / factor for path, gradient in gradients.items()}
+
     @property
     def skips(self) -> bool:
         """Whether a step whose gradients are not finite is left out and training goes on."""

@@ -6,21 +6,23 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from archc.diagnostics import fail
 from archc.errors.backends import CannotCompile
 
 
-def compiled(model: nn.Module) -> Callable[[Any], Any]:
+def compiled(model: nn.Module) -> Callable[[Tensor], Any]:
     """A net as PyTorch compiles it, at its first call. Raises `DiagnosticError` (E0621) there."""
-    # Any: images, and logits as the net gives them.
-    made: Callable[[Any], Any] = torch.compile(model)
+    # Any: logits as the net gives them, with heads or without.
+    from torch._dynamo.exc import TorchDynamoException
 
-    def applied(images: Any) -> Any:
+    made: Callable[[Tensor], Any] = torch.compile(model)
+
+    def applied(images: Tensor) -> Any:
         try:
             return made(images)
-        except torch._dynamo.exc.TorchDynamoException as error:  # noqa: SLF001
+        except TorchDynamoException as error:
             fail(CannotCompile(backend="torch", reason=str(error).strip().partition("\n")[0]))
 
     return applied

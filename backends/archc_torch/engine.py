@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -111,7 +111,7 @@ class TorchEngine:
         return Step(loss=total, wrong=wrong)
 
     def _loss(
-        self, model: nn.Module, images: np.ndarray, labels: np.ndarray
+        self, model: Callable[[Tensor], Any], images: np.ndarray, labels: np.ndarray
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """The mean loss of some images, of which gradients can be taken, and every head's
         logits, the net's own first."""

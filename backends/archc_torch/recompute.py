@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPrivateUsage]
 from torch.utils.checkpoint import checkpoint
 
 from archc.recompute import units
@@ -29,17 +28,21 @@ def _contexts(
     unit: nn.Module,
 ) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
     """Around a block the first time, and when it is computed again."""
-    return nullcontext(), _taken_in(unit)
+    return nullcontext(), _set_aside(unit)
 
 
 @contextmanager
-def _taken_in(unit: nn.Module) -> Iterator[None]:
-    """Batch norm that leaves its running statistics alone: the batch is in them already."""
-    norms = [each for each in unit.modules() if isinstance(each, _BatchNorm)]
-    for norm in norms:
-        norm.track_running_stats = False
+def _set_aside(unit: nn.Module) -> Iterator[None]:
+    """Batch norm gets copies of its statistics to change: the batch is in its own already."""
+    own = [
+        (module, name, buffer)
+        for module in unit.modules()
+        for name, buffer in module.named_buffers(recurse=False)
+    ]
+    for module, name, buffer in own:
+        setattr(module, name, buffer.clone())
     try:
         yield
     finally:
-        for norm in norms:
-            norm.track_running_stats = True
+        for module, name, buffer in own:
+            setattr(module, name, buffer)

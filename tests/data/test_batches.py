@@ -95,7 +95,7 @@ def test_every_image_once_and_the_last_batch_smaller(folder: str) -> None:
         np.testing.assert_array_equal(batch.labels, data.dataset.train.labels[batch.indices])
 
 
-@pytest.mark.parametrize("start", [0, 1, 2, 3])
+@pytest.mark.parametrize("start", [0, 1, 3, 4])
 def test_an_epoch_goes_on_in_its_middle(folder: str, start: int) -> None:
     loader = opened(folder, RANDOM).train
     whole = list(loader.epoch(3))

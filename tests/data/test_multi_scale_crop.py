@@ -10,8 +10,8 @@ from archc.data.dataset import MemorySplit
 from archc.data.faults import DoesNotFitError
 from archc.data.loader import Loader
 from archc.data.pipeline import Pipeline, learn
-from archc.data.pixels import Pixels
 from archc.data.transforms import Given, MultiScaleCrop, Scale, SubtractMean, Transform
+from archc.runtime.pixels import Pixels
 
 GIVEN = Given(np.random.default_rng(0), {}, (255.0,) * 3)
 

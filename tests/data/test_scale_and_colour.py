@@ -10,7 +10,6 @@ from PIL import Image, ImageEnhance
 from pydantic import ValidationError
 
 from archc.data.faults import DoesNotFitError
-from archc.data.pixels import photometric, scaled
 from archc.data.transforms import (
     Given,
     JitterResize,
@@ -20,6 +19,7 @@ from archc.data.transforms import (
     Resize,
     TenCrop,
 )
+from archc.runtime.pixels import photometric, scaled
 
 WHITE = (255.0,) * 3
 

@@ -7,7 +7,6 @@ import pytest
 from PIL import Image
 
 from archc.data.faults import DoesNotFitError
-from archc.data.pixels import ten_crop
 from archc.data.transforms import (
     TRANSFORMS,
     CenterCrop,
@@ -29,6 +28,7 @@ from archc.data.transforms import (
     Transform,
     misplaced,
 )
+from archc.runtime.pixels import ten_crop
 
 
 def given(seed: int = 0, white: float = 255.0, **learned: np.ndarray) -> Given:

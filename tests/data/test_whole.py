@@ -9,10 +9,10 @@ from archc.data import whole
 from archc.data.dataset import Split
 from archc.data.dense import Dense
 from archc.data.pipeline import Pipeline
-from archc.data.pixels import Pixels, resize
 from archc.data.transforms import Scale, TenCrop, Transform
 from archc.data.whole import WholeImages
 from archc.diagnostics import DiagnosticError
+from archc.runtime.pixels import Pixels, resize
 
 SIZES = [(12, 16), (16, 12), (12, 12), (24, 32), (10, 40)]
 

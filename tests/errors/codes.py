@@ -56,6 +56,10 @@ ELSEWHERE = {
     "E0812": "tests/train/test_warm_start.py::test_a_layer_goes_over_whole_or_not_at_all",
     "E0813": "tests/train/test_warm_start.py::test_what_was_asked_for_has_to_match",
     "E0820": "tests/train/test_runs.py::test_metrics_that_cannot_be_read",
+    "E0901": "tests/graph/test_split_towers.py::test_a_net_without_towers",
+    "E0902": "tests/graph/test_split_towers.py::test_towers_of_two_numbers",
+    "E0903": "tests/graph/test_split_towers.py::test_a_softmax_that_no_tower_has_whole",
+    "E0904": "tests/graph/test_split_towers.py::test_devices_that_are_no_replicas",
     "E0821": "tests/train/test_runs.py::test_runs_that_cannot_be_drawn",
 }
 """Codes that the text of a spec cannot produce, and the tests that do."""

@@ -24,7 +24,7 @@ net n(classes = 10, act = relu, widths = [8, 16],  # lists
   down(8)  # blocks of blocks
   fc(classes) softmax
   expect params == 3
-  recipe { augment { random_crop(input) } optimizer sgd(0.1)  batch 8  epochs 3 }
+  recipe { augment { resize(36) random_crop(input) } optimizer sgd(0.1)  batch 8  epochs 3 }
 }
 
 import "down.arch"  # a second one
@@ -55,6 +55,7 @@ def meaning(graph: Graph) -> list[object]:
         graph.shape,
         [(n.path, n.op, n.inputs, n.each, n.towers, n.shared) for n in graph.nodes],
         [(s.name, s.first, s.last) for s in graph.stages],
+        graph.recipe and graph.recipe.augment,
     ]
 
 
@@ -98,6 +99,7 @@ def test_how_it_reads(spec: Path) -> None:
     assert "net n(classes = 10, act = gelu, widths = [8, 16],  # lists" in lines
     assert "      size = 32) {" in lines
     assert "  input(3x24x24, width = 0.5)" in lines
+    assert "augment { resize(27) random_crop(input) }" in "\n".join(lines)
     assert not [line for line in lines if "import " in line or "expect" in line]
     files = [line for line in lines if line.startswith("# From")]
     assert files == [f"# From {spec.parent}/blocks/c3.arch:", f"# From {spec.parent}/down.arch:"]

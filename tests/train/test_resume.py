@@ -97,7 +97,7 @@ def resumed(job: Make, run: Path, **fields: object) -> Remembering:
 
 def test_a_run_goes_on_as_if_nothing_had_been(job: Make, whole: Path, halved: Path) -> None:
     engine = resumed(job, halved)
-    assert engine.steps == 2 * 45
+    assert engine.steps == 5 * 45 - 150
     assert same(halved / "weights.safetensors", whole / "weights.safetensors")
     assert same(halved / "best.safetensors", whole / "best.safetensors")
     assert rows(halved) == rows(whole)
@@ -105,7 +105,7 @@ def test_a_run_goes_on_as_if_nothing_had_been(job: Make, whole: Path, halved: Pa
     for name in ("weights", "optimizer", "rng"):
         assert same(halved / last / f"{name}.safetensors", whole / last / f"{name}.safetensors")
     run = json.loads((halved / "run.json").read_text())
-    assert run["after_epoch"] == 3
+    assert (run["after_epoch"], run["after_batch"]) == (3, 15)
     assert [piece["after_epoch"] for piece in run["earlier"]] == [None]
     events = EventAccumulator(str(halved))
     events.Reload()
@@ -171,6 +171,9 @@ def flip(path: Path) -> None:
     path.write_bytes(bytes(data))
 
 
+NEWEST = "epoch-00003-batch-0000015"
+
+
 @pytest.mark.parametrize("name", ["weights.safetensors", "optimizer.safetensors", "state.json"])
 @pytest.mark.parametrize("harm", [truncate, flip, Path.unlink])
 def test_the_newest_that_is_whole_is_taken_and_it_is_said(
@@ -181,13 +184,13 @@ def test_the_newest_that_is_whole_is_taken_and_it_is_said(
     name: str,
     harm: Callable[[Path], None],
 ) -> None:
-    harm(halved / "checkpoints" / "epoch-00003" / name)
+    harm(halved / "checkpoints" / NEWEST / name)
     engine = resumed(job, halved, quiet=True)
     said = capsys.readouterr().err
-    assert "warning: checkpoint epoch-00003 is left out" in said
+    assert f"warning: checkpoint {NEWEST} is left out" in said
     assert name in said
     # From the one before it, and still to the same end.
-    assert engine.steps == 3 * 45
+    assert engine.steps == 2 * 45
     assert same(halved / "weights.safetensors", whole / "weights.safetensors")
     assert same(halved / "best.safetensors", whole / "best.safetensors")
     assert rows(halved) == rows(whole)
@@ -195,13 +198,16 @@ def test_the_newest_that_is_whole_is_taken_and_it_is_said(
 
 def test_without_a_commit_record_it_is_not_whole(job: Make, whole: Path, halved: Path) -> None:
     """As a crash leaves it: what was being written is beside, or lacks its record."""
-    newest = halved / "checkpoints" / "epoch-00003"
-    shutil.copytree(newest, newest.with_name(".epoch-00004.part"))
-    shutil.copytree(newest, newest.with_name("epoch-00004"))
-    (newest.with_name("epoch-00004") / "commit.json").unlink()
-    assert resumed(job, halved).steps == 2 * 45
+    newest = halved / "checkpoints" / NEWEST
+    beside = newest.with_name(".epoch-00003-batch-0000030.part")
+    unfinished = newest.with_name("epoch-00003-batch-0000030")
+    shutil.copytree(newest, beside)
+    shutil.copytree(newest, unfinished)
+    (unfinished / "commit.json").unlink()
+    assert resumed(job, halved).steps == 5 * 45 - 150
     assert same(halved / "weights.safetensors", whole / "weights.safetensors")
-    assert ".epoch-00004.part" not in checkpoints(halved)
+    assert not beside.exists()
+    assert not unfinished.exists()
 
 
 def test_never_begun_anew(job: Make, halved: Path) -> None:
@@ -240,8 +246,9 @@ def test_the_best_is_that_of_the_history(job: Make, halved: Path) -> None:
 def test_before_the_first_epoch(job: Make, whole: Path, tmp_path: Path) -> None:
     run = tmp_path / "early"
     train(job(engine=Remembering(stop_at=10), epochs=5, run_dir=run))
-    assert checkpoints(run) == ["epoch-00000"]
-    resumed(job, run)
+    assert checkpoints(run) == ["epoch-00000", "epoch-00000-batch-0000010"]
+    shutil.rmtree(run / "checkpoints" / "epoch-00000-batch-0000010")
+    assert resumed(job, run).steps == 5 * 45
     assert same(run / "weights.safetensors", whole / "weights.safetensors")
 
 

@@ -312,8 +312,8 @@ class ClassBuilder:
                 return arriving[0]
             case "sum":
                 return summed(arriving)
-            case "copies":
-                return times(layer.fields["copies"], arriving[0])
+            case "copies" | "towers" as field_name:
+                return times(layer.fields[field_name], arriving[0])
             case "part":
                 whole, of = arriving[0], layer.fields["of"]
                 if whole.text.isdigit() and of.text.isdigit():

@@ -197,7 +197,8 @@ class BatchNorm(nnx.Module):
     """Batch normalisation (Ioffe & Szegedy 2015): (N, ..., C) -> the same.
 
     As in the paper's Algorithm 2, the variance that is kept is the unbiased estimate;
-    nnx.BatchNorm keeps the biased. `momentum` weighs the new batch. In float32 at least.
+    nnx.BatchNorm keeps the biased. `momentum` weighs the new batch. In float32 at
+    least.
     """
 
     def __init__(
