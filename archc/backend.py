@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from archc.ir import Graph
     from archc.recipe import Recipe
+    from archc.train.crew import Crew
 
 GROUP = "archc.backends"
 
@@ -54,6 +55,9 @@ class Step:
 class Engine(Protocol):
     """An emitted program on a device: the only part of training that knows a framework.
 
+    Where several processes train one net, each has an engine. Every method but `share` and
+    `predict` is then called by all of them at the same time, and gives the same everywhere.
+
     Images are `(N, C, H, W)` float32, labels `(N,)` int64, both NumPy. Weights and
     state are in the canonical layout (OIHW, (out, in)) under canonical names.
     """
@@ -64,12 +68,23 @@ class Engine(Protocol):
     versions: Mapping[str, str]
     """Versions of what the engine uses, for the log: `{"torch": "2.13.0"}`."""
 
-    def step(self, images: np.ndarray, labels: np.ndarray, lr: float) -> Step:
-        """One optimiser step at the learning rate given; the loss is the one before it."""
+    @property
+    def crew(self) -> Crew:
+        """The processes that train this net."""
+        ...
+
+    def share(self, count: int) -> slice:
+        """Which part of a batch of `count` images this process is to be given; it may be empty."""
+        ...
+
+    def step(self, images: np.ndarray, labels: np.ndarray, lr: float, size: int) -> Step:
+        """One optimiser step at the learning rate given, on this process's share of a batch of
+        `size` images; what it gives is of the whole batch, and the loss the one before it."""
         ...
 
     def predict(self, images: np.ndarray) -> np.ndarray:
-        """Class probabilities `(N, classes)`, float32, in inference mode."""
+        """Class probabilities `(N, classes)`, float32, in inference mode, of these images, one at
+        least: nothing is shared."""
         ...
 
     def weights(self) -> dict[str, np.ndarray]:
@@ -116,6 +131,11 @@ class Backend(Protocol):
 
         Raises `ImportError` where the framework is not installed.
         """
+        ...
+
+    def crew(self) -> Crew:
+        """The processes that this one trains with, those of its engines: `Alone` unless it was
+        started as one of several."""
         ...
 
     def engine(

@@ -1,4 +1,4 @@
-"""A batch in pieces, for gradients that are summed up before a step."""
+"""A batch in pieces: for gradients that are summed up before a step, and for several processes."""
 
 from __future__ import annotations
 
@@ -12,3 +12,9 @@ def pieces(total: int, count: int) -> list[slice]:
     for number in range(count):
         ends.append(ends[-1] + small + (number < more))
     return [slice(a, b) for a, b in pairwise(ends) if a < b]
+
+
+def share_of(total: int, rank: int, size: int) -> slice:
+    """The part of 0 to `total` that is `rank`'s, of `size` parts that differ by one at most and
+    may be empty."""
+    return slice(total * rank // size, total * (rank + 1) // size)

@@ -100,6 +100,7 @@ def make_job(
         make_engine=lambda: engine_of(program, graph),
         dense=dense,
         backend=backend,
+        crew=framework.crew(),
         device=device,
         data=data,
         run_dir=run_dir,

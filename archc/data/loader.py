@@ -6,7 +6,7 @@ the batch size and a continued run change nothing about what it becomes.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from functools import partial
 from math import prod
 from threading import Event
@@ -35,11 +35,23 @@ _ORDER, _IMAGE = 1, 2
 class Batch(NamedTuple):
     """`images` is `(N, C, H, W)` float32, or `(N, views, C, H, W)` where the pipeline makes
     several views; `labels` is `(N,)` int64; `indices` are the images' numbers in the split.
+
+    Of several processes each has its share of a batch of `size` images, which may be none.
     """
 
     images: NDArray[np.float32]
     labels: NDArray[np.int64]
     indices: NDArray[np.intp]
+    size: int
+
+
+Share = Callable[[int], slice]
+"""Which part of a batch of so many images is wanted."""
+
+
+def all_of(count: int) -> slice:
+    """A batch whole, as one process alone has it."""
+    return slice(count)
 
 
 class Loader:
@@ -89,42 +101,44 @@ class Loader:
         """How many images of that size, which is the net's, a prediction may hold."""
         return self._most
 
-    def epoch(self, number: int, *, start: int = 0) -> Generator[Batch]:
-        """The batches of an epoch from batch `start` on, counted from 0, shuffled. The last is
-        smaller where the images do not come out even: every image is seen once an epoch.
+    def epoch(self, number: int, *, start: int = 0, share: Share = all_of) -> Generator[Batch]:
+        """A share of each batch of an epoch from batch `start` on, counted from 0, shuffled. The
+        last batch is smaller where the images do not come out even: every image is seen once an
+        epoch.
 
         Raises `DiagnosticError` at the batch with an image that cannot be read (E0706).
         """
         order = np.random.default_rng((self.seed, number, _ORDER)).permutation(len(self.split))
-        return self._batches(order[start * self.batch :], number)
+        return self._batches(order[start * self.batch :], number, share)
 
-    def in_order(self) -> Generator[Batch]:
+    def in_order(self, *, share: Share = all_of) -> Generator[Batch]:
         """Every image once, in the order of the split. Raises as `epoch` does."""
-        return self._batches(np.arange(len(self.split)), 0)
+        return self._batches(np.arange(len(self.split)), 0, share)
 
-    def _batches(self, order: NDArray[np.intp], epoch: int) -> Generator[Batch]:
+    def _batches(self, order: NDArray[np.intp], epoch: int, share: Share) -> Generator[Batch]:
         pieces = [order[i : i + self.batch] for i in range(0, len(order), self.batch)]
         if self.split.in_memory:
             never = Event()
             for piece in pieces:
-                yield self._gather(piece, epoch, never)
+                yield self._gather(piece, epoch, share, never)
             return
         batch_bytes = 4 * self.batch * self.views * prod(self.shape)
         depth = max(1, min(WORKERS + 1, AHEAD_BYTES // batch_bytes))
-        work = (partial(self._gather, piece, epoch) for piece in pieces)
+        work = (partial(self._gather, piece, epoch, share) for piece in pieces)
         yield from ahead(work, depth=depth)
 
-    def _gather(self, indices: NDArray[np.intp], epoch: int, stop: Event) -> Batch:
+    def _gather(self, batch: NDArray[np.intp], epoch: int, share: Share, stop: Event) -> Batch:
+        indices = batch[share(len(batch))]
         labels = self.split.labels[indices]
         if self._ready is not None:
-            return Batch(self._ready[indices], labels, indices)
+            return Batch(self._ready[indices], labels, indices, len(batch))
         views = (self.views,) if self.views > 1 else ()
         images = np.empty((len(indices), *views, *self.shape), np.float32)
         for target, index in zip(images, indices, strict=True):
             if stop.is_set():
                 raise AbandonedError
             target[...] = self.sample(int(index), epoch)
-        return Batch(images, labels, indices)
+        return Batch(images, labels, indices, len(batch))
 
     def sample(self, index: int, epoch: int) -> NDArray[np.float32]:
         """One image as the net sees it in an epoch: `(C, H, W)`, or `(views, C, H, W)`.

@@ -15,6 +15,7 @@ from archc.data.ahead import WORKERS, AbandonedError, ahead
 from archc.data.dataset import Split
 from archc.data.dense import Dense
 from archc.data.faults import DoesNotFitError
+from archc.data.loader import Share, all_of
 from archc.data.pipeline import Pipeline
 from archc.diagnostics import fail
 from archc.errors.data import TransformDoesNotFit
@@ -76,15 +77,15 @@ class WholeImages:
         """How many images of that size a prediction may hold: one at least."""
         return max(1, self._pixels // (height * width))
 
-    def in_order(self) -> Generator[WholeBatch]:
-        """Every image once, in the order of the split.
+    def in_order(self, *, share: Share = all_of) -> Generator[WholeBatch]:
+        """A share of each batch of the images, which come once, in the order of the split.
 
         Raises `DiagnosticError` at the batch with an image that cannot be read (E0706), that a
         step cannot take (E0710), or that the net cannot take (E0716).
         """
         order = np.arange(len(self.split))
         pieces = [order[i : i + self.batch] for i in range(0, len(order), self.batch)]
-        work = (partial(self._gather, piece) for piece in pieces)
+        work = (partial(self._gather, piece[share(len(piece))]) for piece in pieces)
         depth = max(1, min(WORKERS + 1, 4 * PIECE_BYTES // (self.batch * self._bytes)))
         yield from ahead(work, depth=depth)
 

@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import math
-from contextlib import closing, suppress
+from collections.abc import Callable
+from contextlib import ExitStack, closing, suppress
 from time import perf_counter
-from typing import Literal, Never
+from typing import Literal
 
 from rich.console import Console
 
 from archc.backend import Engine, Step
 from archc.data.prepare import Prepared, prepare
-from archc.diagnostics import DiagnosticError, fail
-from archc.errors.training import (
-    CannotWrite,
-    GradientNotFinite,
-    LossNotFinite,
-    ProbabilityNotFinite,
-)
+from archc.diagnostics import Diagnostic, DiagnosticError, fail
+from archc.errors.training import GradientNotFinite, LossNotFinite
 from archc.recipe import Progress
 from archc.train import checkpoint
 from archc.train.cadence import Due
+from archc.train.crew import ElsewhereError, Harm, InterruptedTogetherError, Together, harm
 from archc.train.evaluate import Evaluator, Score
-from archc.train.interrupt import Interrupt, listening
+from archc.train.interrupt import listening
 from archc.train.job import Job, Result
 from archc.train.metrics import EpochMetrics, Running, best_of
 from archc.train.progress import Display, display, say
-from archc.train.run_directory import RunDirectory
+from archc.train.record import State
+from archc.train.run_directory import BEST, WEIGHTS, RunDirectory
 from archc.train.start import Start, begin, found
 
 
@@ -36,36 +34,59 @@ def train(job: Job) -> Result:
     All that can be checked is checked before the folder is made. Ctrl-C and SIGTERM save
     a checkpoint and the weights and give a `Result` that says so. Raises `DiagnosticError` (E07,
     E08); where training had begun, they are saved first, unless they are no numbers any more.
+
+    Of several processes the first one writes and prints, and only one raises `DiagnosticError`:
+    the others `ElsewhereError`.
     """
     job.check()
-    start = found(job)
-    data = prepare(
-        job.data,
-        shape=job.input,
-        classes=job.classes,
-        augment=job.recipe.augment,
-        evaluate=job.recipe.evaluate,
-        whole=job.whole,
-        batch=job.batch,
-        seed=job.seed,
-        statistics=start.statistics,
-    )
-    # Made first: making an engine seeds the framework's chance, which training then draws from.
-    for_whole = job.dense.make_engine() if job.dense else None
-    engine = job.make_engine()
-    notes = begin(engine, start, job)
-    console = Console()
-    images = len(data.dataset.train)
-    seen = len(start.history) * images + start.running.images
-    with (
-        RunDirectory(job, data, engine, start.history, start.running.batches) as run,
-        listening() as interrupt,
-        display(console, quiet=job.quiet, epochs=job.epochs, images=images, seen=seen) as shown,
-    ):
-        training = _Training(job, data, engine, for_whole, run, interrupt, shown, start)
-        training.introduce(notes)
-        result = training.go()
-    say(console, last_line(result))
+    with listening() as interrupt:
+        together = Together(job.crew, interrupt)
+        first = job.crew.rank == 0
+        start = together.do(lambda: found(job))
+        data = together.do(
+            lambda: prepare(
+                job.data,
+                shape=job.input,
+                classes=job.classes,
+                augment=job.recipe.augment,
+                evaluate=job.recipe.evaluate,
+                whole=job.whole,
+                batch=job.batch,
+                seed=job.seed,
+                statistics=start.statistics,
+            )
+        )
+        # Made first: making an engine seeds the framework's chance, which training then draws from.
+        for_whole = together.do(job.dense.make_engine) if job.dense else None
+        engine = together.do(job.make_engine)
+        notes = together.do(lambda: begin(engine, start, job))
+        console = Console()
+        images = len(data.dataset.train)
+        seen = len(start.history) * images + start.running.images
+        with ExitStack() as stack:
+            run = together.do(
+                lambda: (
+                    stack.enter_context(
+                        RunDirectory(job, data, engine, start.history, start.running.batches)
+                    )
+                    if first
+                    else None
+                )
+            )
+            shown = stack.enter_context(
+                display(
+                    console,
+                    quiet=job.quiet or not first,
+                    epochs=job.epochs,
+                    images=images,
+                    seen=seen,
+                )
+            )
+            training = _Training(job, data, engine, for_whole, run, together, shown, start)
+            training.introduce(notes)
+            result = training.go()
+    if first:
+        say(console, last_line(result))
     return result
 
 
@@ -91,8 +112,8 @@ class _Training:
         data: Prepared,
         engine: Engine,
         for_whole: Engine | None,
-        run: RunDirectory,
-        interrupt: Interrupt,
+        run: RunDirectory | None,
+        together: Together,
         shown: Display,
         start: Start,
     ) -> None:
@@ -101,7 +122,8 @@ class _Training:
         self.engine = engine
         self.for_whole = for_whole
         self.run = run
-        self.interrupt = interrupt
+        """The folder, of the process that writes it."""
+        self.together = together
         self.shown = shown
         self.history = list(start.history)
         self.running = start.running
@@ -116,7 +138,7 @@ class _Training:
         self.shown.say(
             f"{self.job.name} on {dataset.name}: {len(dataset.train)} images to train, "
             f"{len(dataset.held_out)} held out for {dataset.held_out_name}, "
-            f"{len(dataset.classes)} classes; {self.engine.device}; {self.run.path}"
+            f"{len(dataset.classes)} classes; {self.engine.device}; {self.job.run_dir}"
         )
         for note in (*dataset.notes, *notes):
             self.shown.say(f"note: {note}")
@@ -125,25 +147,14 @@ class _Training:
         """All epochs, then the weights and the curve."""
         try:
             status = self._epochs()
-        except DiagnosticError as error:
-            if isinstance(error.diagnostics[0], CannotWrite):
-                # Nothing more can be, perhaps not even that; the newest checkpoint is whole.
-                with suppress(DiagnosticError):
-                    self.run.say("failed")
-                raise
-            if not isinstance(error.diagnostics[0], LossNotFinite | ProbabilityNotFinite):
-                self._keep()
-                self._save_last()
-            self.run.draw(self.history)
-            self.run.say("failed")
+        except (DiagnosticError, ElsewhereError) as error:
+            self._fail(error.harm if isinstance(error, ElsewhereError) else harm(error))
             raise
-        self._save_last()
-        self.run.draw(self.history)
-        self.run.say(status)
+        self._end(status, save=True)
         last = self.history[-1] if self.history else None
         return Result(
             status=status,
-            run_dir=self.run.path,
+            run_dir=self.job.run_dir,
             epochs=len(self.history),
             held_out=self.data.dataset.held_out_name,
             wrong=last.score.wrong if last else None,
@@ -152,9 +163,29 @@ class _Training:
             best_wrong=self.best.score.wrong if self.best else None,
         )
 
-    def _save_last(self) -> None:
-        self.run.save(self.run.weights, self.engine.weights(), len(self.history))
-        self.shown.say(f"weights saved in {self.run.weights}")
+    def _fail(self, done: Harm) -> None:
+        """Save what a fault has left, and note that the run has failed."""
+        if done is not Harm.FULL:
+            if done is Harm.NONE:
+                self._keep()
+            self._end("failed", save=done is Harm.NONE)
+        elif self.run is not None:
+            # Nothing more can be written, perhaps not even that; the newest checkpoint is whole.
+            with suppress(DiagnosticError):
+                self.run.say("failed")
+
+    def _end(self, state: State, *, save: bool) -> None:
+        """The weights, where they are of use, the curve and how the run ended."""
+        if save:
+            weights = self.engine.weights()
+            self._write(lambda run: run.save(run.weights, weights, len(self.history)))
+            self.shown.say(f"weights saved in {self.job.run_dir / WEIGHTS}")
+        self._write(lambda run: run.draw(self.history))
+        self._write(lambda run: run.say(state))
+
+    def _write(self, write: Callable[[RunDirectory], object]) -> None:
+        """Something that the process with the folder writes; the others wait whether it can."""
+        self.together.do(lambda: None if self.run is None else write(self.run))
 
     def _epochs(self) -> Literal["finished", "interrupted"]:
         self._keep()
@@ -165,10 +196,12 @@ class _Training:
                     f"training ends after epoch {epoch - 1}"
                 )
                 return "finished"
-            score = self._score(epoch) if self._trained(epoch) else None
-            if score is None:
+            try:
+                self._train(epoch)
+                score = self._score(epoch)
+            except InterruptedTogetherError as interrupted:
                 self._keep()
-                self.shown.say(f"{self.interrupt.by} in epoch {epoch}")
+                self.shown.say(f"{interrupted.by} in epoch {epoch}")
                 return "interrupted"
             metrics = EpochMetrics.of(epoch, self.running, score)
             if self.running.skipped:
@@ -178,9 +211,10 @@ class _Training:
                 )
             self.history.append(metrics)
             self.running = Running()
-            self.run.record(metrics)
+            self._write(lambda run, made=metrics: run.record(made))
             if self.best is None or metrics.score.wrong < self.best.score.wrong:
-                self.run.save(self.run.best, self.engine.weights(), epoch)
+                weights = self.engine.weights()
+                self._write(lambda run, made=weights, after=epoch: run.save(run.best, made, after))
                 self.best = metrics
             self._keep()
             self.shown.say(metrics.line(self.job.epochs, self.data.dataset.held_out_name))
@@ -191,17 +225,15 @@ class _Training:
         here = (len(self.history), self.running.batches)
         if self.saved == here:
             return
-        checkpoint.save(
-            self.run.path,
-            checkpoint.Checkpoint(
-                backend=self.job.backend,
-                weights=self.engine.weights(),
-                optimizer=self.engine.optimizer_state(),
-                rng=self.engine.rng_state(),
-                history=tuple(self.history),
-                running=self.running,
-            ),
+        made = checkpoint.Checkpoint(
+            backend=self.job.backend,
+            weights=self.engine.weights(),
+            optimizer=self.engine.optimizer_state(),
+            rng=self.engine.rng_state(),
+            history=tuple(self.history),
+            running=self.running,
         )
+        self._write(lambda run: checkpoint.save(run.path, made))
         self.saved = here
         self.due.written()
 
@@ -219,48 +251,49 @@ class _Training:
         )
         return self.job.recipe.schedule.rate(optimizer.lr, errors, progress)
 
-    def _trained(self, epoch: int) -> bool:
-        """Train what is left of an epoch; False where that was interrupted."""
+    def _train(self, epoch: int) -> None:
+        """Train what is left of an epoch. Raises `InterruptedTogetherError`."""
         first = (epoch - 1) * self.data.train.batches
-        with closing(self.data.train.epoch(epoch, start=self.running.batches)) as batches:
+        begun = self.running.batches
+        with closing(self.data.train.epoch(epoch, start=begun, share=self.engine.share)) as batches:
             began = perf_counter()
-            for number, batch in enumerate(batches, self.running.batches + 1):
-                rate = self._rate(number - 1)
+            while True:
+                batch, due = self.together.interruptible(
+                    lambda: next(batches, None), wish=self.due.after(first + self.running.batches)
+                )
+                if due:
+                    saving = perf_counter()
+                    self._keep()
+                    began += perf_counter() - saving
+                if batch is None:
+                    return
+                rate = self._rate(self.running.batches)
                 if rate is None:
                     raise ValueError("a schedule ends training between epochs, not in one")
-                step = self.engine.step(batch.images, batch.labels, rate)
+                step = self.engine.step(batch.images, batch.labels, rate, batch.size)
                 if step.fault is not None or not math.isfinite(step.loss):
-                    self._stop(step, epoch, number, rate)
-                size = len(batch.labels)
+                    self._refuse(step, epoch, self.running.batches + 1, rate)
                 now = perf_counter()
-                self.running = self.running.after(step, size, rate, now - began)
+                self.running = self.running.after(step, batch.size, rate, now - began)
                 began = now
-                self.shown.advance(epoch, self.running.mean_loss, self.running.error, size)
-                if self.interrupt.asked():
-                    return False
-                if self.due.after(first + number):
-                    self._keep()
-                    began = perf_counter()
-        return True
+                self.shown.advance(epoch, self.running.mean_loss, self.running.error, batch.size)
 
-    def _stop(self, step: Step, epoch: int, number: int, lr: float) -> Never:
-        """Say what was not finite in a step, and where it came from."""
+    def _refuse(self, step: Step, epoch: int, number: int, lr: float) -> None:
+        """Leave for what is not finite in a step, which all processes have seen."""
         fault = step.fault
         span, trace = (None, ()) if fault is None else (fault.span, fault.trace)
         if fault is not None and math.isfinite(step.loss):
-            fail(
-                GradientNotFinite(
-                    epoch=epoch,
-                    step=number,
-                    lr=lr,
-                    fault=fault,
-                    half=self.job.computing.precision == "fp16",
-                    span=span,
-                    trace=trace,
-                )
+            found: Diagnostic = GradientNotFinite(
+                epoch=epoch,
+                step=number,
+                lr=lr,
+                fault=fault,
+                half=self.job.computing.precision == "fp16",
+                span=span,
+                trace=trace,
             )
-        fail(
-            LossNotFinite(
+        else:
+            found = LossNotFinite(
                 loss=step.loss,
                 epoch=epoch,
                 step=number,
@@ -270,9 +303,9 @@ class _Training:
                 span=span,
                 trace=trace,
             )
-        )
+        self.together.do(lambda: fail(found))
 
-    def _score(self, epoch: int) -> Score | None:
+    def _score(self, epoch: int) -> Score:
         engine = self.engine
         if self.job.dense and self.for_whole:
             engine = self.for_whole
@@ -285,7 +318,7 @@ class _Training:
             epoch=epoch,
             best=self._best_file(),
         )
-        return evaluator.score(self.interrupt.asked)
+        return evaluator.score(self.together)
 
     def _best_file(self) -> str | None:
-        return str(self.run.best) if self.best else None
+        return str(self.job.run_dir / BEST) if self.best else None

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from archc.backend import Engine
 from archc.data.loader import Batch, Loader
 from archc.data.whole import WholeBatch, WholeImages
 from archc.diagnostics import fail
 from archc.errors.training import ProbabilityNotFinite, WrongPrediction
+from archc.train.crew import Together
 
 TOP = 5
 
@@ -52,22 +53,32 @@ class Evaluator:
     """After which the weights are; None where that is not known."""
     best: str | None = None
 
-    def score(self, stopped: Callable[[], bool]) -> Score | None:
-        """The errors over the whole split, or None where `stopped` asked to leave.
+    def score(self, together: Together) -> Score:
+        """The errors over the whole split, of which each process measures its share.
 
-        Raises `DiagnosticError` (E0706, E0709, E0710, E0716, E0803, E0807).
+        Raises `InterruptedTogetherError`, and as `Together.do` does `DiagnosticError` (E0706,
+        E0709, E0710, E0716, E0803, E0807).
         """
-        wrong, wrong_top = 0, 0
-        with closing(self.loader.in_order()) as batches:
-            for batch in batches:
-                if stopped():
-                    return None
-                # Stable, so that equal probabilities rank in the order of the classes.
-                ranked = np.argsort(-self._probabilities(batch), axis=1, kind="stable")
-                hits = ranked == batch.labels[:, np.newaxis]
-                wrong += int((~hits[:, 0]).sum())
-                wrong_top += int((~hits[:, :TOP].any(axis=1)).sum())
+        mine = np.zeros(2, np.int64)
+        with closing(self.loader.in_order(share=self.engine.share)) as batches:
+
+            def measured() -> NDArray[np.int64] | None:
+                batch = next(batches, None)
+                return None if batch is None else self._wrong(batch)
+
+            while (found := together.interruptible(measured)[0]) is not None:
+                mine += found
+        wrong, wrong_top = map(int, together.crew.summed(mine.tolist()))
         return Score(wrong, wrong_top if self.classes > TOP else None, len(self.loader.split))
+
+    def _wrong(self, batch: Batch | WholeBatch) -> NDArray[np.int64]:
+        """How many images of a share are wrong at the first guess, and at all of the best."""
+        if len(batch.labels) == 0:
+            return np.zeros(2, np.int64)
+        # Stable, so that equal probabilities rank in the order of the classes.
+        ranked = np.argsort(-self._probabilities(batch), axis=1, kind="stable")
+        hits = ranked == batch.labels[:, np.newaxis]
+        return np.array([(~hits[:, 0]).sum(), (~hits[:, :TOP].any(axis=1)).sum()])
 
     def _probabilities(self, batch: Batch | WholeBatch) -> np.ndarray:
         """`(N, classes)`, the mean over the views."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +16,7 @@ from archc.errors.recipes import ScheduleTooLong
 from archc.errors.training import BadSetting, NoOptimizer
 from archc.recipe import Recipe
 from archc.train.cadence import EVERY, Every
+from archc.train.crew import Alone, Crew
 from archc.train.dense import DenseNet
 from archc.train.warm_start import Pair
 
@@ -47,6 +48,8 @@ class Job:
     batch: int
     """The global batch."""
     epochs: int
+    crew: Crew = field(default_factory=Alone)
+    """The processes that do this job together: those of the engines."""
     device: str = "auto"
     """What `make_engine` asks the backend for, for the log of the run."""
     weights: Path | None = None

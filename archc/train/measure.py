@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 from rich.console import Console
 
+from archc.backend import Engine
 from archc.data.pipeline import Statistics
-from archc.data.prepare import prepare
+from archc.data.prepare import Prepared, prepare
+from archc.train.crew import InterruptedTogetherError, Together
 from archc.train.evaluate import TOP, Evaluator, Score
 from archc.train.files import read_tensors
 from archc.train.interrupt import listening
@@ -22,30 +25,46 @@ def measure(job: Job, weights: Path, statistics: Statistics | None = None) -> Sc
     `statistics` are what the transforms learned in the run that the weights are from; without
     them they learn from the training images. Nothing is written. Raises `DiagnosticError` (E07
     for the data, E0604 and E0809 for the weights, E0803 where answers are no numbers), and
-    `KeyboardInterrupt` after Ctrl-C.
+    `KeyboardInterrupt` after Ctrl-C. Of several processes the first one prints, and only one
+    raises `DiagnosticError`: the others `ElsewhereError`.
     """
     job.check()
-    arrays = read_tensors(weights)
-    data = prepare(
-        job.data,
-        shape=job.input,
-        classes=job.classes,
-        augment=job.recipe.augment,
-        evaluate=job.recipe.evaluate,
-        whole=job.whole,
-        batch=job.batch,
-        seed=job.seed,
-        statistics=statistics,
-    )
+    with listening() as interrupt:
+        together = Together(job.crew, interrupt)
+        arrays = together.do(lambda: read_tensors(weights))
+        data = together.do(
+            lambda: prepare(
+                job.data,
+                shape=job.input,
+                classes=job.classes,
+                augment=job.recipe.augment,
+                evaluate=job.recipe.evaluate,
+                whole=job.whole,
+                batch=job.batch,
+                seed=job.seed,
+                statistics=statistics,
+            )
+        )
+        engine = together.do(lambda: _engine(job, arrays))
+        return _measured(job, data, engine, together, weights)
+
+
+def _engine(job: Job, weights: dict[str, np.ndarray]) -> Engine:
+    """The engine that measures weights: that of the dense form, where the recipe has one."""
     engine = job.make_engine()
-    engine.load_weights(arrays)
-    measured = engine
-    if job.dense is not None:
-        measured = job.dense.make_engine()
-        job.dense.load(measured, engine)
+    engine.load_weights(weights)
+    if job.dense is None:
+        return engine
+    measured = job.dense.make_engine()
+    job.dense.load(measured, engine)
+    return measured
+
+
+def _measured(job: Job, data: Prepared, engine: Engine, together: Together, weights: Path) -> Score:
     dataset = data.dataset
     console = Console()
-    if not job.quiet:
+    first = job.crew.rank == 0
+    if first and not job.quiet:
         say(
             console,
             f"{job.name} on {dataset.name}: {len(dataset.held_out)} images held out for "
@@ -55,13 +74,14 @@ def measure(job: Job, weights: Path, statistics: Statistics | None = None) -> Sc
         for note in dataset.notes:
             say(console, f"note: {note}")
     evaluator = Evaluator(
-        engine=measured, backend=job.backend, loader=data.held_out, classes=job.classes
+        engine=engine, backend=job.backend, loader=data.held_out, classes=job.classes
     )
-    with listening() as interrupt:
-        score = evaluator.score(interrupt.asked)
-    if score is None:
-        raise KeyboardInterrupt
-    say(console, line(score, dataset.held_out_name))
+    try:
+        score = evaluator.score(together)
+    except InterruptedTogetherError as interrupted:
+        raise KeyboardInterrupt from interrupted
+    if first:
+        say(console, line(score, dataset.held_out_name))
     return score
 
 

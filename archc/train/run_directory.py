@@ -37,6 +37,9 @@ from archc.train.job import Job
 from archc.train.metrics import EpochMetrics
 from archc.train.record import State, lock
 
+BEST = "best.safetensors"
+WEIGHTS = "weights.safetensors"
+
 DISTRIBUTIONS = ("archc-nets", "numpy", "pillow", "pydantic", "safetensors", "scikit-learn")
 """Whose versions are noted, beside the backend's own."""
 
@@ -116,11 +119,11 @@ class RunDirectory(AbstractContextManager["RunDirectory"]):
 
     @property
     def best(self) -> Path:
-        return self.path / "best.safetensors"
+        return self.path / BEST
 
     @property
     def weights(self) -> Path:
-        return self.path / "weights.safetensors"
+        return self.path / WEIGHTS
 
     def record(self, metrics: EpochMetrics) -> None:
         """Append an epoch, so that it is there whatever happens next."""

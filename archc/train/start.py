@@ -50,7 +50,7 @@ def found(job: Job) -> Start:
     newest, broken = checkpoint.newest(job.run_dir)
     if newest.epoch >= job.epochs:
         fail(RunFinished(run=str(job.run_dir), epochs=newest.epoch))
-    for name, fault in broken:
+    for name, fault in broken if job.crew.rank == 0 else ():
         # Said also where only the last line is wanted.
         say(Console(stderr=True), f"warning: checkpoint {name} is left out: {fault}")
     return Start(newest, read_statistics(job.run_dir))
@@ -89,8 +89,9 @@ def begin(engine: Engine, start: Start, job: Job) -> list[str]:
             f"the run comes from {here.backend}: chance in {job.backend} (dropout) starts anew"
         )
     else:
-        notes.append("the device is of another kind: chance on it (dropout) starts anew")
-    notes += _restore_best(job, here)
+        notes.append("the devices are others: chance on them (dropout) starts anew")
+    if job.crew.rank == 0:
+        notes += _restore_best(job, here)
     return notes
 
 

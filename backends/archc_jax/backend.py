@@ -14,6 +14,7 @@ from archc_jax.emit.program import emit
 if TYPE_CHECKING:
     from flax import nnx
 
+    from archc.train.crew import Crew
     from archc_jax.engine import JaxEngine
 
 
@@ -30,6 +31,11 @@ class JaxBackend:
         from archc_jax.module import build
 
         return build(program)
+
+    def crew(self) -> Crew:
+        from archc.train.crew import Alone
+
+        return Alone()
 
     def engine(
         self,

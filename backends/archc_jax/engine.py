@@ -24,6 +24,7 @@ from archc.optimizer_state import AVERAGED, STEPS, TRAINED, spelled
 from archc.pieces import pieces
 from archc.program_module import load_program
 from archc.recipe import Recipe
+from archc.train.crew import Alone, Crew
 from archc.trainable import filters, trainable, wide
 from archc.weights import check_names
 from archc_jax.devices import DATA, described, find_mesh
@@ -81,6 +82,7 @@ class JaxEngine:
         self._shared_out = NamedSharding(mesh, PartitionSpec(DATA))
         self._everywhere = NamedSharding(mesh, PartitionSpec())
         self.device = described(mesh)
+        self.crew: Crew = Alone()
         self.versions: Mapping[str, str] = {
             name: version(name) for name in ("jax", "jaxlib", "flax", "optax")
         }
@@ -122,8 +124,12 @@ class JaxEngine:
         self._taken_in = jax.jit(_taken_in, donate_argnums=0, out_shardings=self._everywhere)
         self._predict = jax.jit(self._predicted, out_shardings=self._everywhere)
 
-    def step(self, images: np.ndarray, labels: np.ndarray, lr: float) -> Step:
-        """One optimiser step on a batch `(N, C, H, W)`, `(N,)`."""
+    def share(self, count: int) -> slice:
+        """All of a batch: the compiled step shares it out over the devices."""
+        return slice(count)
+
+    def step(self, images: np.ndarray, labels: np.ndarray, lr: float, size: int) -> Step:
+        """One optimiser step on a batch `(N, C, H, W)`, `(N,)`, of N = `size` images."""
         if self._accumulate == 1:
             self._parameters, self._others, self._optimizer, seen = self._step(
                 self._parameters,
@@ -135,7 +141,7 @@ class JaxEngine:
                 self._batch(labels),
             )
         else:
-            seen = self._step_in_pieces(images, labels, lr)
+            seen = self._step_in_pieces(images, labels, lr, size)
         loss, wrong, finite = jax.device_get(seen)
         fault: Fault | None = None
         if not np.isfinite(loss) or not self._arithmetic.took(finite=bool(finite)):
@@ -150,7 +156,9 @@ class JaxEngine:
             self._averages = self._taken_in(self._averages, trained, share)
         return Step(loss=float(loss), wrong=int(wrong))
 
-    def _step_in_pieces(self, images: np.ndarray, labels: np.ndarray, lr: float) -> Found:
+    def _step_in_pieces(
+        self, images: np.ndarray, labels: np.ndarray, lr: float, size: int
+    ) -> Found:
         """The same step, of gradients that are summed up piece by piece."""
         sums = (jax.tree.map(jnp.zeros_like, self._parameters), jnp.zeros(()), jnp.zeros((), int))
         for piece in pieces(len(labels), self._accumulate):
@@ -158,7 +166,7 @@ class JaxEngine:
                 self._parameters,
                 self._others,
                 self._place(sums),
-                len(labels[piece]) / len(labels),
+                len(labels[piece]) / size,
                 self._arithmetic.factor,
                 self._batch(images[piece]),
                 self._batch(labels[piece]),

@@ -14,6 +14,7 @@ from archc_torch.emit.program import emit
 if TYPE_CHECKING:
     from torch import nn
 
+    from archc.train.crew import Crew
     from archc_torch.engine import TorchEngine
 
 
@@ -30,6 +31,11 @@ class TorchBackend:
         from archc_torch.module import build
 
         return build(program)
+
+    def crew(self) -> Crew:
+        from archc.train.crew import Alone
+
+        return Alone()
 
     def engine(
         self,

@@ -23,6 +23,7 @@ from archc.optimizer_state import AVERAGED, STEPS, TRAINED, spelled
 from archc.pieces import pieces
 from archc.program_module import load_program
 from archc.recipe import AdamW, Recipe, Sgd
+from archc.train.crew import Alone, Crew
 from archc.trainable import filters, trainable
 from archc.weights import check_names
 from archc_torch.adamw import DecoupledAdam
@@ -30,7 +31,7 @@ from archc_torch.average import Averaged
 from archc_torch.compile import compiled
 from archc_torch.limit import limit_filters
 from archc_torch.module import build
-from archc_torch.not_finite import Look
+from archc_torch.not_finite import Chance, Look, chance, go_back
 from archc_torch.optimizer import Optimizer
 from archc_torch.precision import Arithmetic, widened
 from archc_torch.recompute import recompute
@@ -55,6 +56,7 @@ class TorchEngine:
         if recipe.optimizer is None:
             fail(NoRecipe(net=graph.name))
         self._device = find_device(device)
+        self.crew: Crew = Alone()
         self._keys = program.keys
         self.versions: Mapping[str, str] = {"torch": torch.__version__}
         # float32 means float32: cuDNN would take TF32 for convolutions.
@@ -84,13 +86,17 @@ class TorchEngine:
             return f"{self._device} ({torch.cuda.get_device_name(self._device)})"
         return str(self._device)
 
-    def step(self, images: np.ndarray, labels: np.ndarray, lr: float) -> Step:
-        """One optimiser step on a batch `(N, C, H, W)`, `(N,)`."""
+    def share(self, count: int) -> slice:
+        """All of a batch."""
+        return slice(count)
+
+    def step(self, images: np.ndarray, labels: np.ndarray, lr: float, size: int) -> Step:
+        """One optimiser step on a batch `(N, C, H, W)`, `(N,)`, of N = `size` images."""
         self.model.train()
-        before = self.rng_state()
+        before = chance(self._device)
         total, wrong = 0.0, 0
         for piece in pieces(len(labels), self._accumulate):
-            part = len(labels[piece]) / len(labels)
+            part = len(labels[piece]) / size
             loss, every = self._loss(self._applied, images[piece], labels[piece])
             self._arithmetic.scaled(loss * part).backward()
             total += float(loss.detach()) * part
@@ -98,7 +104,7 @@ class TorchEngine:
         finite = self._arithmetic.unscale(self.model.parameters())
         fault: Fault | None = None
         if not math.isfinite(total) or not self._arithmetic.took(finite=finite):
-            fault = self._fault(images, labels, before, of_the_loss=not math.isfinite(total))
+            fault = self._fault(images, labels, size, before, of_the_loss=not math.isfinite(total))
         if not finite or fault is not None:
             self.model.zero_grad()
             return Step(loss=total, wrong=wrong, skipped=fault is None, fault=fault)
@@ -133,15 +139,16 @@ class TorchEngine:
         self,
         images: np.ndarray,
         labels: np.ndarray,
-        before: Mapping[str, np.ndarray],
+        size: int,
+        before: Chance,
         *,
         of_the_loss: bool,
     ) -> Fault:
         """The layer at fault, by the same step from the same chance once more."""
-        self.load_rng_state(before)
+        go_back(before, self._device)
         look = Look(self.model, self._keys, layers(self._graph))
         for piece in pieces(len(labels), self._accumulate):
-            part = len(labels[piece]) / len(labels)
+            part = len(labels[piece]) / size
 
             def loss(piece: slice = piece, part: float = part) -> tuple[Tensor, tuple[Tensor, ...]]:
                 value, every = self._loss(self.model, images[piece], labels[piece])

@@ -11,6 +11,23 @@ from torch.utils.hooks import RemovableHandle
 
 from archc.not_finite import Seen
 
+Chance = tuple[Tensor, ...]
+"""Where PyTorch's sources of chance stand: the CPU's, and a GPU's."""
+
+
+def chance(device: torch.device) -> Chance:
+    """Before a step, for `go_back`."""
+    if device.type != "cuda":
+        return (torch.get_rng_state(),)
+    return (torch.get_rng_state(), torch.cuda.get_rng_state(device))
+
+
+def go_back(stand: Chance, device: torch.device) -> None:
+    """Draw the same once more."""
+    torch.set_rng_state(stand[0])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(stand[1], device)
+
 
 class Look:
     """What one run forward and back through a net shows of its layers.

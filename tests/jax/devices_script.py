@@ -25,7 +25,8 @@ def main() -> None:
     for number, size in enumerate(SIZES):
         images, labels = batch(size, seed=number)
         steps = [
-            made.step(images.astype(np.float64), labels, 0.1 / (number + 1)) for made in (four, one)
+            made.step(images.astype(np.float64), labels, 0.1 / (number + 1), size)
+            for made in (four, one)
         ]
         losses.append([step.loss for step in steps])
         wrong.append(steps[0].wrong == steps[1].wrong)

@@ -51,19 +51,19 @@ def test_a_step_is_compiled_once_for_a_size(compiled: list[str]) -> None:
     made = engine(graph())
     images, labels = batch(8)
     compiled.clear()
-    made.step(images, labels, 0.1)
+    made.step(images, labels, 0.1, len(labels))
     made.predict(images)
     assert sorted(compiled) == ["jit(_predicted)", "jit(_stepped)"]
     made.load_weights(made.weights())
     made.load_optimizer_state(made.optimizer_state())
     made.load_rng_state(made.rng_state())
     for lr in (0.1, 0.01, 0.03):
-        made.step(images, labels, lr)
+        made.step(images, labels, lr, len(labels))
         made.predict(images)
     assert len(compiled) == 2
-    made.step(images[:5], labels[:5], 0.1)
-    made.step(images, labels, 0.1)
-    made.step(images[:5], labels[:5], 0.1)
+    made.step(images[:5], labels[:5], 0.1, 5)
+    made.step(images, labels, 0.1, len(labels))
+    made.step(images[:5], labels[:5], 0.1, 5)
     assert compiled[2:] == ["jit(_stepped)"]
 
 
@@ -76,7 +76,8 @@ def test_ten_steps_as_pytorch_takes_them() -> None:
     for number in range(10):
         images, labels = batch(12 if number % 3 else 7, seed=number)
         lr = 0.05 if number < 5 else 0.01
-        here, there = ours.step(images, labels, lr), theirs.step(images, labels, lr)
+        here = ours.step(images, labels, lr, len(labels))
+        there = theirs.step(images, labels, lr, len(labels))
         # float32 on both: 1e-5 is some ten roundings a layer.
         assert here.loss == pytest.approx(there.loss, rel=1e-5)
         assert here.wrong == there.wrong
@@ -93,7 +94,8 @@ def test_ten_steps_as_pytorch_takes_them() -> None:
     assert same(theirs.optimizer_state(), ours.optimizer_state())
     ours.load_optimizer_state(theirs.optimizer_state())
     images, labels = batch(12, seed=99)
-    here, there = ours.step(images, labels, 0.1), theirs.step(images, labels, 0.1)
+    here = ours.step(images, labels, 0.1, len(labels))
+    there = theirs.step(images, labels, 0.1, len(labels))
     assert here.loss == pytest.approx(there.loss, rel=1e-5)
     assert np.allclose(ours.predict(images), theirs.predict(images), atol=1e-6)
 
@@ -120,7 +122,8 @@ def test_ten_steps_are_pytorchs_in_float64(text: str, *, decay_bias: bool) -> No
             images, labels = batch(12 if number % 3 else 7, seed=number)
             images = images.astype(np.float64)
             lr = 0.05 if number < 4 else 0.01 if number < 8 else 0.02
-            here, there = ours.step(images, labels, lr), theirs.step(images, labels, lr)
+            here = ours.step(images, labels, lr, len(labels))
+            there = theirs.step(images, labels, lr, len(labels))
             assert here.loss == pytest.approx(there.loss, rel=1e-12)
             assert here.wrong == there.wrong
         found, velocity = ours.weights(), ours.optimizer_state()
@@ -146,16 +149,16 @@ def test_chance_is_the_seeds_and_goes_on() -> None:
     start = first.weights()
     jax.random.normal(jax.random.key(0))  # no other draw changes it
     np.random.seed(7)
-    losses = [first.step(images, labels, 0.01).loss for _ in range(3)]
-    assert [again.step(images, labels, 0.01).loss for _ in range(3)] == losses
+    losses = [first.step(images, labels, 0.01, len(labels)).loss for _ in range(3)]
+    assert [again.step(images, labels, 0.01, len(labels)).loss for _ in range(3)] == losses
     other.load_weights(start)
-    assert other.step(images, labels, 0.01).loss != losses[0]
+    assert other.step(images, labels, 0.01, len(labels)).loss != losses[0]
     # Another engine takes up where this one stands.
     other.load_weights(first.weights())
     other.load_optimizer_state(first.optimizer_state())
     other.load_rng_state(first.rng_state())
-    assert [other.step(images, labels, 0.01).loss for _ in range(3)] == [
-        first.step(images, labels, 0.01).loss for _ in range(3)
+    assert [other.step(images, labels, 0.01, len(labels)).loss for _ in range(3)] == [
+        first.step(images, labels, 0.01, len(labels)).loss for _ in range(3)
     ]
     assert same(other.weights(), first.weights())
 
@@ -175,12 +178,12 @@ def test_evaluating_changes_nothing_and_draws_nothing() -> None:
 def test_what_is_given_does_not_change_under_a_step() -> None:
     made = engine(graph())
     images, labels = batch(6)
-    made.step(images, labels, 0.1)
+    made.step(images, labels, 0.1, len(labels))
     weights, velocity = made.weights(), made.optimizer_state()
     kept = {name: w.copy() for name, w in weights.items()}
     kept_velocity = {name: v.copy() for name, v in velocity.items()}
     before = made.predict(images)
-    made.step(images, labels, 0.5)
+    made.step(images, labels, 0.5, len(labels))
     assert same(weights, kept)
     assert same(velocity, kept_velocity)
     assert not np.allclose(made.predict(images), before)
@@ -212,7 +215,7 @@ def test_without_momentum_nothing_is_remembered() -> None:
     ours, theirs = engine(net), torch_engine(net)
     images, labels = batch(6)
     for made in (ours, theirs):
-        made.step(images, labels, 0.1)
+        made.step(images, labels, 0.1, len(labels))
         assert made.optimizer_state() == {}
         made.load_optimizer_state({})
 

@@ -25,7 +25,8 @@ def test_the_numbers_are_those_of_the_whole_batch(backend: str) -> None:
     with engine(backend, net, first) as whole, engine(backend, net, first, 3) as made:
         for number, size in enumerate((8, 9, 2)):
             images, labels = batch(size, number)
-            here, there = made.step(images, labels, 0.1), whole.step(images, labels, 0.1)
+            here = made.step(images, labels, 0.1, len(labels))
+            there = whole.step(images, labels, 0.1, len(labels))
             assert here.loss == pytest.approx(there.loss, rel=1e-13)
             assert here.wrong == there.wrong
         assert close(made.weights(), whole.weights(), 1e-12)

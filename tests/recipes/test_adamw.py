@@ -85,7 +85,7 @@ def test_the_engine_steps_by_the_rule(backend: str) -> None:
         for number, lr in enumerate((0.01, 0.002)):
             images, labels = batch(4, number)
             weights = oracle.step(weights, gradients(net, weights, images, labels), lr)
-            made.step(images, labels, lr)
+            made.step(images, labels, lr, len(labels))
         assert close(made.weights(), weights, 1e-8)
         state = made.optimizer_state()
     assert state.pop("steps") == 2
@@ -101,7 +101,7 @@ def test_the_state_means_the_same_on_both(backend: str) -> None:
     other = {"torch": "jax", "jax": "torch"}[backend]
     with engine(backend, net, start(net)) as whole:
         for number in range(6):
-            whole.step(*batch(4, number), 0.01)
+            whole.step(*batch(4, number), 0.01, 4)
             if number == 2:
                 weights, state = whole.weights(), whole.optimizer_state()
                 assert state["steps"].dtype == np.int64
@@ -110,7 +110,7 @@ def test_the_state_means_the_same_on_both(backend: str) -> None:
                 made.load_optimizer_state(state)
                 assert close(made.optimizer_state(), state, 0.0)
                 for number in (3, 4, 5):
-                    made.step(*batch(4, number), 0.01)
+                    made.step(*batch(4, number), 0.01, 4)
                 tolerance = 1e-12 if name == other else 0.0
                 assert close(made.weights(), whole.weights(), tolerance)
                 assert close(made.optimizer_state(), whole.optimizer_state(), tolerance)

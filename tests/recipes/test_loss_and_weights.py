@@ -35,7 +35,7 @@ def test_labels_are_smoothed_for_every_head(backend: str, smoothing: float) -> N
     grads = gradients(net, weights, images, labels, each)
     moved, _ = sgd.sgd_step(weights, grads, sgd.zero_velocity(weights), 0.5, weight_decay=0)
     with engine(backend, net, weights) as made:
-        found = made.step(images, labels, 0.5)
+        found = made.step(images, labels, 0.5, len(labels))
         assert found.loss == pytest.approx(loss(net, weights, images, labels, each), rel=1e-12)
         # Central differences are exact to 1e-10.
         assert close(made.weights(), moved, 1e-9)
@@ -56,7 +56,7 @@ def test_the_weights_are_averages(backend: str, average: str) -> None:
         after: list[Arrays] = []
         for number in range(5):
             images, labels = batch(4, number)
-            losses = [each.step(images, labels, 0.5).loss for each in (single, made)]
+            losses = [each.step(images, labels, 0.5, len(labels)).loss for each in (single, made)]
             # Training itself knows nothing of the average.
             assert losses[0] == losses[1]
             after.append(single.weights())
@@ -81,7 +81,7 @@ def test_averages_go_on_on_either_backend(backend: str) -> None:
     net = graph(f"{SGD} average polyak")
     with engine(backend, net, start(net)) as whole:
         for number in range(4):
-            whole.step(*batch(4, number), 0.5)
+            whole.step(*batch(4, number), 0.5, 4)
             if number == 1:
                 weights, state = whole.weights(), whole.optimizer_state()
         for name in BACKENDS:
@@ -91,7 +91,7 @@ def test_averages_go_on_on_either_backend(backend: str) -> None:
                 assert close(made.weights(), weights, 0.0)
                 assert close(made.optimizer_state(), state, 0.0)
                 for number in (2, 3):
-                    made.step(*batch(4, number), 0.5)
+                    made.step(*batch(4, number), 0.5, 4)
                 tolerance = 0.0 if name == backend else 1e-12
                 assert close(made.weights(), whole.weights(), tolerance)
                 assert close(made.optimizer_state(), whole.optimizer_state(), tolerance)
@@ -111,7 +111,7 @@ def test_filters_are_scaled_back(backend: str) -> None:
             grads = gradients(net, weights, images, labels)
             weights, velocity = sgd.sgd_step(weights, grads, velocity, 0.05, weight_decay=0)
             weights["conv1.weight"] = oracle.limited(weights["conv1.weight"], 0.2)
-            made.step(images, labels, 0.05)
+            made.step(images, labels, 0.05, len(labels))
             # Central differences are exact to 1e-10.
             assert close(made.weights(), weights, 1e-9)
         rms = np.sqrt((made.weights()["conv1.weight"] ** 2).mean(axis=(1, 2, 3)))

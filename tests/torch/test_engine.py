@@ -71,7 +71,7 @@ def test_the_loss_is_the_weighted_sum_over_heads() -> None:
     ends = [graph.output, *(head.output for head in graph.heads)]
     logits = [values[graph.nodes[end].inputs[0]].reshape(5, 4) for end in ends]
     losses = [layers.cross_entropy(each, labels) for each in logits]
-    found = made.step(images, labels, 0.1)
+    found = made.step(images, labels, 0.1, len(labels))
     # float32 against float64
     assert found.loss == pytest.approx(losses[0] + 0.3 * losses[1] + 0.7 * losses[2], rel=1e-5)
     assert found.wrong == int((logits[0].argmax(axis=1) != labels).sum())
@@ -86,7 +86,7 @@ def test_a_step_moves_the_weights_by_the_gradient() -> None:
     rng = np.random.default_rng(0)
     images, labels = rng.normal(size=(4, 2, 5, 5)), rng.integers(0, 3, 4)
     before = made.weights()
-    made.step(images, labels, 1.0)
+    made.step(images, labels, 1.0, len(labels))
     after = made.weights()
     from tests.oracle import interpreter
 
@@ -180,7 +180,7 @@ def test_seeds() -> None:
     def trained(seed: int) -> dict[str, np.ndarray]:
         made = engine(graph, seed)
         for _ in range(3):
-            made.step(x, np.array([0, 1, 2, 0]), 0.1)
+            made.step(x, np.array([0, 1, 2, 0]), 0.1, 4)
         return made.weights()
 
     first, again, other = trained(1), trained(1), trained(2)
@@ -194,7 +194,7 @@ def test_weights_are_copies_and_load_back() -> None:
     kept = made.weights()
     x = np.ones((2, 3, 8, 8), np.float32)
     before = made.predict(x)
-    made.step(x, np.array([0, 1]), 0.5)
+    made.step(x, np.array([0, 1]), 0.5, 2)
     assert not np.allclose(made.predict(x), before)
     made.load_weights(kept)
     assert (made.predict(x) == before).all()
@@ -213,7 +213,7 @@ def test_batch_norm_keeps_statistics_as_the_oracle_does() -> None:
         gamma, beta = w["bn1.weight"], w["bn1.bias"]
         y, mean, variance = layers.bn_training(images, gamma, beta, mean, variance, momentum=0.3)
         logits = y.reshape(5, -1) @ w["fc1.weight"].T + w["fc1.bias"]
-        found = made.step(images, labels, 0.1)
+        found = made.step(images, labels, 0.1, len(labels))
         assert found.loss == pytest.approx(layers.cross_entropy(logits, labels), rel=1e-12)
     kept = made.weights()
     assert np.allclose(kept["bn1.running_mean"], mean, rtol=1e-12)

@@ -166,7 +166,7 @@ def test_a_step_moves_the_weights_of_a_deconv_by_the_gradient() -> None:
     rng = np.random.default_rng(0)
     images, labels = rng.normal(size=(3, 2, 3, 3)), rng.integers(0, 3, 3)
     before = made.weights()
-    made.step(images, labels, 1.0)
+    made.step(images, labels, 1.0, len(labels))
     after = made.weights()
 
     def loss(weights: dict[str, np.ndarray]) -> float:

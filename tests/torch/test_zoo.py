@@ -49,7 +49,7 @@ def test_a_step_of_its_recipe_changes_every_weight(name: str) -> None:
     rng = np.random.default_rng(0)
     images = rng.normal(0, 50, (4, *net.input)).astype(np.float32)
     labels = np.array([0, 3, 7, 9])
-    step = engine.step(images, labels, net.recipe.optimizer.lr)
+    step = engine.step(images, labels, net.recipe.optimizer.lr, len(labels))
     assert np.isfinite(step.loss)
     after = engine.weights()
     for path, weight in before.items():

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from archc.backend import Step
+from archc.pieces import share_of
+from archc.train.crew import Alone, Crew
 
 
 class SoftmaxRegression:
@@ -16,7 +18,8 @@ class SoftmaxRegression:
 
     device = "cpu (NumPy)"
 
-    def __init__(self, shape: tuple[int, int, int], classes: int) -> None:
+    def __init__(self, shape: tuple[int, int, int], classes: int, crew: Crew | None = None) -> None:
+        self.crew: Crew = Alone() if crew is None else crew
         self.weight = np.zeros((classes, int(np.prod(shape))), np.float32)
         self.bias = np.zeros(classes, np.float32)
         self.rates: list[float] = []
@@ -26,16 +29,23 @@ class SoftmaxRegression:
         exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
         return exponentials / exponentials.sum(axis=1, keepdims=True)
 
-    def step(self, images: np.ndarray, labels: np.ndarray, lr: float) -> Step:
+    def share(self, count: int) -> slice:
+        return share_of(count, self.crew.rank, self.crew.size)
+
+    def step(self, images: np.ndarray, labels: np.ndarray, lr: float, size: int) -> Step:
         self.rates.append(lr)
         probabilities = self.predict(images)
         rows = np.arange(len(labels))
-        loss = float(-np.log(probabilities[rows, labels]).mean())
+        loss = float(-np.log(probabilities[rows, labels]).sum()) / size
         wrong = int((probabilities.argmax(axis=1) != labels).sum())
         probabilities[rows, labels] -= 1
-        self.weight -= lr * probabilities.T @ self._flat(images) / len(labels)
-        self.bias -= lr * probabilities.mean(axis=0)
-        return Step(loss, wrong)
+        gradient = (probabilities.T @ self._flat(images) / size).ravel()
+        both = np.concatenate([gradient, probabilities.sum(axis=0) / size, [loss, wrong]])
+        *summed, loss, wrong = self.crew.summed(both.tolist())
+        moved = lr * np.array(summed, np.float32)
+        self.weight -= moved[: self.weight.size].reshape(self.weight.shape)
+        self.bias -= moved[self.weight.size :]
+        return Step(loss, int(wrong))
 
     def weights(self) -> dict[str, np.ndarray]:
         return {"fc1.weight": self.weight, "fc1.bias": self.bias}
@@ -56,4 +66,4 @@ class SoftmaxRegression:
         assert not state
 
     def _flat(self, images: np.ndarray) -> np.ndarray:
-        return images.reshape(len(images), -1) / np.float32(255)
+        return images.reshape(len(images), self.weight.shape[1]) / np.float32(255)

@@ -159,7 +159,7 @@ def test_a_rate_can_change_with_every_step(job: Make, engine: SoftmaxRegression)
 
 def test_a_schedule_can_end_training(job: Make) -> None:
     class Still(SoftmaxRegression):
-        def step(self, images: np.ndarray, labels: np.ndarray, lr: float) -> Step:
+        def step(self, images: np.ndarray, labels: np.ndarray, lr: float, size: int) -> Step:
             return Step(1.0, 0)
 
     recipe = dataclasses.replace(job().recipe, schedule=Plateau(times=1, patience=1))
@@ -176,9 +176,9 @@ def test_best_weights_are_those_of_the_best_epoch(job: Make) -> None:
     class Worsening(SoftmaxRegression):
         epochs = 0
 
-        def step(self, images: np.ndarray, labels: np.ndarray, lr: float) -> Step:
+        def step(self, images: np.ndarray, labels: np.ndarray, lr: float, size: int) -> Step:
             self.epochs += 1
-            done = super().step(images, labels, lr)
+            done = super().step(images, labels, lr, size)
             if self.epochs > 2:
                 self.weight, self.bias = -self.weight, -self.bias
             return done
@@ -197,7 +197,7 @@ def test_loss_is_the_mean_over_images_not_batches(job: Make) -> None:
     """The last batch is smaller: 1437 = 14 * 100 + 37."""
 
     class Counting(SoftmaxRegression):
-        def step(self, images: np.ndarray, labels: np.ndarray, lr: float) -> Step:
+        def step(self, images: np.ndarray, labels: np.ndarray, lr: float, size: int) -> Step:
             return Step(loss=float(len(labels)), wrong=1)
 
     result = train(job(engine=Counting((1, 8, 8), 10), batch=100, epochs=1))
@@ -217,7 +217,7 @@ def test_ten_views_are_averaged_after_softmax(job: Make) -> None:
     class Views(SoftmaxRegression):
         asked = 0
 
-        def step(self, images: np.ndarray, labels: np.ndarray, lr: float) -> Step:
+        def step(self, images: np.ndarray, labels: np.ndarray, lr: float, size: int) -> Step:
             return Step(1.0, 0)
 
         def predict(self, images: np.ndarray) -> np.ndarray:
@@ -281,9 +281,9 @@ def test_divergence_names_the_step_and_keeps_the_best(job: Make, loss: float) ->
     class Diverging(SoftmaxRegression):
         steps = 0
 
-        def step(self, images: np.ndarray, labels: np.ndarray, lr: float) -> Step:
+        def step(self, images: np.ndarray, labels: np.ndarray, lr: float, size: int) -> Step:
             self.steps += 1
-            return Step(loss, 0) if self.steps == 48 else super().step(images, labels, lr)
+            return Step(loss, 0) if self.steps == 48 else super().step(images, labels, lr, size)
 
     made = job(engine=Diverging((1, 8, 8), 10))
     with pytest.raises(DiagnosticError, match="step 3 of epoch 2") as caught:
@@ -305,11 +305,11 @@ def test_predictions_are_checked(job: Make, tmp_path: Path) -> None:
             return np.ones((len(images), 9), np.float32)
 
     class Steady(NotNumbers):
-        def step(self, images: np.ndarray, labels: np.ndarray, lr: float) -> Step:
+        def step(self, images: np.ndarray, labels: np.ndarray, lr: float, size: int) -> Step:
             return Step(1.0, 0)
 
     class Short(WrongShape):
-        def step(self, images: np.ndarray, labels: np.ndarray, lr: float) -> Step:
+        def step(self, images: np.ndarray, labels: np.ndarray, lr: float, size: int) -> Step:
             return Step(1.0, 0)
 
     assert code_of(job(engine=Steady((1, 8, 8), 10), run_dir=tmp_path / "a")) == "E0803"
@@ -328,11 +328,11 @@ def test_a_signal_saves_and_leaves(
     class Signalled(SoftmaxRegression):
         steps = 0
 
-        def step(self, images: np.ndarray, labels: np.ndarray, lr: float) -> Step:
+        def step(self, images: np.ndarray, labels: np.ndarray, lr: float, size: int) -> Step:
             self.steps += 1
             if self.steps == 50:
                 os.kill(os.getpid(), number)
-            return super().step(images, labels, lr)
+            return super().step(images, labels, lr, size)
 
     before = signal.getsignal(number)
     made = job(engine=Signalled((1, 8, 8), 10))
@@ -351,10 +351,10 @@ def test_a_signal_saves_and_leaves(
 
 def test_a_second_ctrl_c_does_not_wait(job: Make) -> None:
     class Stuck(SoftmaxRegression):
-        def step(self, images: np.ndarray, labels: np.ndarray, lr: float) -> Step:
+        def step(self, images: np.ndarray, labels: np.ndarray, lr: float, size: int) -> Step:
             os.kill(os.getpid(), signal.SIGINT)
             os.kill(os.getpid(), signal.SIGINT)
-            return super().step(images, labels, lr)
+            return super().step(images, labels, lr, size)
 
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
@@ -364,9 +364,9 @@ def test_a_second_ctrl_c_does_not_wait(job: Make) -> None:
 
 def test_interrupted_before_an_epoch_was_finished(job: Make) -> None:
     class AtOnce(SoftmaxRegression):
-        def step(self, images: np.ndarray, labels: np.ndarray, lr: float) -> Step:
+        def step(self, images: np.ndarray, labels: np.ndarray, lr: float, size: int) -> Step:
             os.kill(os.getpid(), signal.SIGINT)
-            return super().step(images, labels, lr)
+            return super().step(images, labels, lr, size)
 
     result = train(job(engine=AtOnce((1, 8, 8), 10)))
     assert (result.epochs, result.wrong, result.error) == (0, None, None)
@@ -400,7 +400,7 @@ def test_an_image_that_breaks_during_training_loses_nothing(job: Make, tmp_path:
             victim.write_bytes(b"gone")
             return super().predict(images)
 
-        def step(self, images: np.ndarray, labels: np.ndarray, lr: float) -> Step:
+        def step(self, images: np.ndarray, labels: np.ndarray, lr: float, size: int) -> Step:
             return Step(1.0, 0)
 
     recipe = Recipe(batch=2, epochs=3, optimizer=Sgd(lr=0.1), augment=(Flip(),))

@@ -101,9 +101,9 @@ def test_an_interrupted_evaluation_is_done_again(
 
         within = False
 
-        def step(self, images: np.ndarray, labels: np.ndarray, lr: float) -> Any:
+        def step(self, images: np.ndarray, labels: np.ndarray, lr: float, size: int) -> Any:
             self.within = True
-            done = super().step(images, labels, lr)
+            done = super().step(images, labels, lr, size)
             self.within = False
             return done
 

@@ -34,14 +34,14 @@ class Remembering(SoftmaxRegression):
         self.drawn = np.full((), seed, np.int64)
         self.steps, self.stop_at = 0, stop_at
 
-    def step(self, images: np.ndarray, labels: np.ndarray, lr: float) -> Step:
+    def step(self, images: np.ndarray, labels: np.ndarray, lr: float, size: int) -> Step:
         self.steps += 1
         if self.steps == self.stop_at:
             os.kill(os.getpid(), signal.SIGINT)
         before = self.weight.copy()
         kept = images * np.random.default_rng(int(self.drawn)).binomial(1, 0.8, images.shape)
         self.drawn = self.drawn + 1
-        done = super().step(kept.astype(np.float32), labels, lr)
+        done = super().step(kept.astype(np.float32), labels, lr, size)
         self.velocity = np.float32(0.5) * self.velocity + (self.weight - before)
         self.weight = before + self.velocity
         return done
@@ -135,7 +135,7 @@ def test_the_last_two_are_kept_and_their_best(job: Make, tmp_path: Path) -> None
 
         predictions = 0
 
-        def step(self, images: np.ndarray, labels: np.ndarray, lr: float) -> Step:
+        def step(self, images: np.ndarray, labels: np.ndarray, lr: float, size: int) -> Step:
             return Step(1.0, 0)
 
         def predict(self, images: np.ndarray) -> np.ndarray:
@@ -261,7 +261,7 @@ def test_a_run_that_has_all_its_epochs(job: Make, whole: Path) -> None:
 
 def test_starting_from_weights(job: Make, whole: Path, tmp_path: Path) -> None:
     class Still(Remembering):
-        def step(self, images: np.ndarray, labels: np.ndarray, lr: float) -> Step:
+        def step(self, images: np.ndarray, labels: np.ndarray, lr: float, size: int) -> Step:
             return Step(1.0, 0)
 
     file = whole / "weights.safetensors"

@@ -113,9 +113,9 @@ def test_states_of_real_runs(job: Make, tmp_path: Path) -> None:
 class _Diverging:
     """An engine whose first step gives no number."""
 
-    device, versions = "cpu", {}
+    device, versions, share = "cpu", {}, slice
 
-    def step(self, images: object, labels: object, lr: float) -> object:
+    def step(self, images: object, labels: object, lr: float, size: int) -> object:
         from archc.backend import Step
 
         return Step(float("nan"), 0)
