@@ -122,6 +122,7 @@ class JaxEngine:
         self._add = jax.jit(self._added, donate_argnums=(1, 2), out_shardings=self._everywhere)
         self._update = jax.jit(self._updated, donate_argnums=(0, 1), out_shardings=self._everywhere)
         self._taken_in = jax.jit(_taken_in, donate_argnums=0, out_shardings=self._everywhere)
+        self._look = jax.jit(self._looked, out_shardings=self._everywhere)
         self._predict = jax.jit(self._predicted, out_shardings=self._everywhere)
 
     def share(self, count: int) -> slice:
@@ -181,9 +182,8 @@ class JaxEngine:
         """The layer at fault, by the same step once more, with everything in it looked at."""
         seen = {layer: Seen() for layer in layers(self._graph)}
         outputs: list[int] = []
-        look = jax.jit(self._looked, out_shardings=self._everywhere)
         for piece in pieces(len(labels), self._accumulate):
-            found, ends = look(
+            found, ends = self._look(
                 self._parameters,
                 self._others,
                 self._arithmetic.factor,
