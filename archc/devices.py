@@ -20,6 +20,12 @@ class Devices:
     first: int = 0
 
 
+def asked_for(device: str) -> int:
+    """How many devices a word asks for: 4 of `cpu:4` and `gpus:4`, else one."""
+    match = re.fullmatch(r"(?:cpu|gpus):([0-9]{1,4})", device)
+    return int(match[1]) if match else 1
+
+
 def choose(device: str, count_gpus: Callable[[], int]) -> Devices:
     """The devices that a word names on a machine with so many GPUs.
 

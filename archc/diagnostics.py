@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from functools import partial
 from typing import ClassVar, Never
 
 from archc.source import Span
@@ -86,6 +87,10 @@ class DiagnosticError(Exception):
         super().__init__("\n\n".join(d.message() for d in diagnostics))
         self.diagnostics = tuple(diagnostics)
         self.more = more
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # As it is raised in a process that reads images, and pickled to the one that trains.
+        return partial(DiagnosticError, more=self.more), (self.diagnostics,)
 
     def __str__(self) -> str:
         parts = [render(d) for d in self.diagnostics]

@@ -58,21 +58,24 @@ def forward_fault(graph: Graph, seen: Mapping[str, Seen], outputs: Sequence[int]
 
     `outputs` says how often the logits, and behind them those of each head, were not finite.
     """
+    between: list[list[Node]] = []
     for node in graph.nodes:
         here = seen.get(node.path)
-        if here is None:
-            continue
-        if here.weights:
+        if here is not None and here.weights:
             return _fault("weights", node)
-        if here.arrives:
-            return _between(graph, node, seen)
-        if here.leaves:
+        if here is not None and here.leaves and not here.arrives:
             return _fault("output", node)
+        if here is not None and here.arrives:
+            between += _between(graph, node, seen)
     ends = [graph.output, *(head.output for head in graph.heads)]
     for end, count in zip(ends, outputs, strict=True):
         if count:
-            return _between(graph, graph.nodes[end], seen)
-    return Fault("loss")
+            between += _between(graph, graph.nodes[end], seen)
+    if not between:
+        return Fault("loss")
+    # The way to each layer tells of the same fault; the shortest one names it best.
+    nodes = min(between, key=len)
+    return _fault("output", *nodes) if nodes else Fault("images")
 
 
 def backward_fault(graph: Graph, seen: Mapping[str, Seen]) -> Fault:
@@ -89,20 +92,30 @@ _MAKERS = frozenset({"lrn", "add", "mul", "avgpool", "global_avgpool", "dropout"
 division. The others choose, move or bound."""
 
 
-def _between(graph: Graph, node: Node, seen: Mapping[str, Seen]) -> Fault:
-    """The layers without weights that a node's input has come through, up to those with weights,
-    from which it came finite."""
+def _between(graph: Graph, node: Node, seen: Mapping[str, Seen]) -> list[list[Node]]:
+    """The layers without weights that a node's input has come through, where all that came into
+    them was finite; none at all where the input of the net comes through unchanged."""
+    # What came into a layer that was looked at.
+    finite = {
+        index
+        for other in graph.nodes
+        if other.path in seen and not seen[other.path].arrives
+        for index in other.inputs
+    }
     found: set[int] = set()
     waiting = list(node.inputs)
     while waiting:
         index = waiting.pop()
-        if index not in found and graph.nodes[index].path not in seen:
+        before = seen.get(graph.nodes[index].path)
+        if before is not None and before.leaves:
+            return []
+        if before is None and index not in found | finite:
             found.add(index)
             waiting += graph.nodes[index].inputs
     makers = [i for i in sorted(found) if _word(graph.nodes[i]) in _MAKERS]
     if not makers and 0 in found:
-        return Fault("images")
-    return _fault("output", *(graph.nodes[i] for i in makers or sorted(found)))
+        return [[]]
+    return [[graph.nodes[i] for i in makers or sorted(found)]]
 
 
 def _fault(what: What, *nodes: Node) -> Fault:

@@ -17,7 +17,7 @@ def units(net: T, name: str, children: Children[T]) -> list[T]:
 
     A block of blocks alone, a stage, is looked into. Blocks are the modules whose class the
     program defines, as it does `net`'s, and that hold others: `children` gives those within one.
-    Raises `DiagnosticError` (E0831) where the net has no block.
+    Raises `DiagnosticError` (E0851) where the net has no block.
     """
     program = type(net).__module__
 

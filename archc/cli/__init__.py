@@ -55,6 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     arguments = make_parser({asked}).parse_args(words)
+    arguments.words = tuple(words)
     try:
         status: int = arguments.run(arguments)
         sys.stdout.flush()

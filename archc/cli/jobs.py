@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archc.cli.common import positive
+from archc.cli.common import not_negative, positive
 from archc.computing import AS_WRITTEN, Computing
 from archc.diagnostics import fail
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def add_devices(parser: argparse.ArgumentParser) -> None:
-    """The options that say what to run on."""
+    """The options that say what to run on, and what is to read the data."""
     parser.add_argument("--backend", metavar="NAME", help="the framework: torch (default), jax")
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
@@ -30,6 +30,13 @@ def add_devices(parser: argparse.ArgumentParser) -> None:
         help="auto (a GPU where there is one; the default), cpu, cuda:1; cpu:4 is four workers",
     )
     where.add_argument("--gpus", metavar="N", type=positive, help="N GPUs share each batch")
+    parser.add_argument(
+        "--workers",
+        metavar="N",
+        type=not_negative,
+        default=0,
+        help="N processes read image files; 0 (default): threads of the one that trains",
+    )
 
 
 def device(arguments: argparse.Namespace) -> str | None:
@@ -63,6 +70,7 @@ def make_job(
     from archc.resolve import resolved
     from archc.train import DenseNet, Job
     from archc.train.cadence import EVERY
+    from archc.train.supervisor import why_restarted
     from archc.trainable import trainable
 
     recipe = trainable(graph)
@@ -116,6 +124,8 @@ def make_job(
         computing=computing,
         save_every=save_every or EVERY,
         resume=resume,
+        restart=why_restarted(),
         quiet=arguments.quiet,
+        workers=arguments.workers,
         command=tuple(sys.argv),
     )

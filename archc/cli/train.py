@@ -14,6 +14,7 @@ from archc.cli.jobs import add_devices, device, make_job
 from archc.computing import PRECISIONS, Computing
 
 if TYPE_CHECKING:
+    from archc.ir import Graph
     from archc.train import Job
     from archc.train.cadence import Every
     from archc.train.warm_start import Pair
@@ -112,6 +113,19 @@ def declare(parser: argparse.ArgumentParser) -> None:
         type=_every,
         help="a checkpoint after every N steps, or N minutes (10m), and at the end of each epoch",
     )
+    parser.add_argument(
+        "--restarts",
+        metavar="N",
+        type=not_negative,
+        help="train in a process of its own, which is started again N times when it is lost (3 "
+        "with several devices)",
+    )
+    parser.add_argument(
+        "--stall",
+        metavar="SECONDS",
+        type=positive,
+        help="such a process is lost when it makes no step for so long (600)",
+    )
     parser.add_argument("--resume", metavar="RUN", help="go on with the run in this folder")
     parser.add_argument(
         "-o",
@@ -127,34 +141,80 @@ def run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
     """Train; 0 where it finished, 1 where it failed, 130 where it was interrupted."""
     if arguments.layers is not None and arguments.init_from is None and arguments.resume is None:
         parser.error("argument --layers: of which net? --init-from RUN")
-    if arguments.resume is None:
-        if arguments.spec is None:
-            parser.error("the following arguments are required: SPEC, or --resume RUN")
-        job = _new(arguments)
-    else:
+    if arguments.resume is None and arguments.spec is None:
+        parser.error("the following arguments are required: SPEC, or --resume RUN")
+    if arguments.resume is not None:
         for name, word in _SETTLED.items():
             # 0 is a seed; what was not said is None, or no settings at all.
             if getattr(arguments, name) not in (None, []):
                 parser.error(f"argument --resume: the run has its own {word}")
-        job = _resumed(arguments)
-    from archc.train import train
+    from archc.train import supervisor
 
+    if supervisor.is_worker():
+        return supervisor.work(lambda: _trained(arguments))
+    if _is_watched(arguments):
+        return _launched(arguments)
+    return _trained(arguments)
+
+
+def _trained(arguments: argparse.Namespace) -> int:
+    """Train in this process; the exit status."""
+    from archc.train import train
+    from archc.train.checkpoint import any_in
+    from archc.train.supervisor import why_restarted
+
+    if why_restarted() and arguments.resume is None and any_in(Path(arguments.output)):
+        arguments.resume = arguments.output
+    job = _new(arguments) if arguments.resume is None else _resumed(arguments)
     return 0 if train(job).status == "finished" else 130
+
+
+def _is_watched(arguments: argparse.Namespace) -> bool:
+    """Whether to train in a process of its own, which is watched."""
+    from archc.devices import asked_for
+    from archc.train.settings import read_settings
+
+    if arguments.restarts is not None or arguments.stall is not None:
+        return True
+    before = None if arguments.resume is None else read_settings(Path(arguments.resume))
+    devices = device(arguments) or (before.device if before else "auto")
+    return asked_for(devices) > 1
+
+
+def _launched(arguments: argparse.Namespace) -> int:
+    """Have a worker train, by the same command line; its exit status."""
+    from archc.train.supervisor import RESTARTS, STALL, Limits, supervise
+
+    words: list[str] = [*arguments.words]
+    run_dir = arguments.resume or arguments.output
+    if run_dir is None:
+        # Settled here, for every worker has to find it again.
+        run_dir = str(_default(load(arguments)))
+        words += ["-o", run_dir]
+    limits = Limits(
+        RESTARTS if arguments.restarts is None else arguments.restarts,
+        STALL if arguments.stall is None else arguments.stall,
+    )
+    return supervise(words, run_dir, limits)
+
+
+def _default(graph: Graph) -> Path:
+    """Where a run goes when nothing is said."""
+    from archc.train import default_run_dir
+
+    return default_run_dir(graph.name, now=datetime.now().astimezone())
 
 
 def _new(arguments: argparse.Namespace) -> Job:
     """A run from its beginning."""
-    from archc.train import default_run_dir
-
     graph = load(arguments)
-    default = default_run_dir(graph.name, now=datetime.now().astimezone())
     return make_job(
         graph,
         arguments,
         backend=arguments.backend or "torch",
         device=device(arguments) or "auto",
         data=arguments.data or "digits",
-        run_dir=Path(arguments.output) if arguments.output else default,
+        run_dir=Path(arguments.output) if arguments.output else _default(graph),
         seed=arguments.seed or 0,
         batch=arguments.batch,
         epochs=arguments.epochs,

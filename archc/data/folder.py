@@ -9,11 +9,15 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Never
 
 import numpy as np
 from PIL import Image, ImageOps
+from PIL.ExifTags import Base
+from PIL.ImageFile import ImageFile
 
 from archc.data.dataset import Dataset, Split
 from archc.diagnostics import DiagnosticError, Sink, fail
@@ -23,6 +27,7 @@ from archc.errors.data import (
     ImageTooLarge,
     NoClasses,
     NoImages,
+    ReaderUnavailable,
     SplitMissing,
     UnknownClasses,
     UnreadableImage,
@@ -37,6 +42,9 @@ if TYPE_CHECKING:
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".webp")
 FORMATS = ("BMP", "JPEG", "PNG", "PPM", "WEBP")
 """Pillow's names of the formats opened, whatever a file's own name claims."""
+
+MAX_BYTES = 2**28
+"""How much of a JPEG file is read at once: more than the largest image takes."""
 
 
 class FolderSplit(Split):
@@ -135,10 +143,47 @@ def read_image(path: str, channels: int) -> Pixels:
 
     Turned as its EXIF orientation says, so that it stands as a viewer shows it; grey and
     colour become what the net takes (grey by ITU-R 601); transparency is dropped; 16-bit
-    grey is brought to 0..255 without rounding. Raises `DiagnosticError` (E0706, E0707).
+    grey is brought to 0..255 without rounding. Raises `DiagnosticError` (E0706, E0707, E0720).
     """
     with _opened(path) as file:
-        return decoded(ImageOps.exif_transpose(file), channels)
+        plain = _plain_jpeg(file)
+        if plain is None:
+            return decoded(ImageOps.exif_transpose(file), channels)
+        if plain.shape[-1] == channels:
+            return plain.astype(np.float32)
+        return decoded(Image.fromarray(plain[..., 0] if channels == 3 else plain), channels)
+
+
+def _plain_jpeg(file: Image.Image) -> NDArray[np.uint8] | None:
+    """The pixels `(H, W, C)` of a JPEG in grey or colour that stands upright, by libjpeg-turbo
+    with the options that Pillow has (accurate DCT, smooth upsampling), so they are Pillow's.
+
+    None where simplejpeg cannot do it, or will not: then Pillow says what is wrong with the
+    file, or reads it all the same.
+    """
+    if file.format != "JPEG" or file.mode not in ("L", "RGB"):
+        return None
+    if file.getexif().get(Base.Orientation, 1) != 1:
+        return None
+    if not isinstance(file, ImageFile) or file.fp is None:
+        raise TypeError("an image that has just been opened is a file")
+    simplejpeg = _simplejpeg()
+    file.fp.seek(0)
+    data = file.fp.read(MAX_BYTES)
+    try:
+        # Before memory is taken: both must have read the same size from the header.
+        if simplejpeg.decode_jpeg_header(data)[:2] != (file.height, file.width):
+            return None
+        return simplejpeg.decode_jpeg(data, "GRAY" if file.mode == "L" else "RGB")
+    except ValueError:
+        return None
+
+
+def _simplejpeg() -> ModuleType:
+    try:
+        return import_module("simplejpeg")
+    except ImportError as error:
+        fail(ReaderUnavailable(reason=str(error)))
 
 
 @contextmanager

@@ -7,6 +7,8 @@ what it shows of a net is its speed and that it learns, no more.
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
@@ -20,6 +22,9 @@ MAX_IMAGES = 10_000_000
 TEST_SHARE = 5
 """One image is held out for so many to train on."""
 
+SMALL = 2**26
+"""How many bytes of images are made on the spot, not ahead."""
+
 CELLS = 4
 """A pattern has so many cells a side."""
 
@@ -28,9 +33,8 @@ NOISE = 128
 
 
 class GeneratedSplit(Split):
-    """Images `(H, W, C)`, the classes in turn."""
-
-    in_memory = False
+    """Images `(H, W, C)`, the classes in turn. A small set is as good as in memory: it is soon
+    made, and kept."""
 
     def __init__(
         self, count: int, shape: tuple[int, int, int], classes: int, *, stream: int, kind: str
@@ -39,6 +43,7 @@ class GeneratedSplit(Split):
         self._channels, self._height, self._width = shape
         self._stream = stream
         self._kind = kind
+        self.in_memory = 4 * count * prod(shape) <= SMALL
         random = np.random.default_rng(0)
         size = (classes, CELLS, CELLS, self._channels)
         self._patterns: NDArray[np.uint8] = random.integers(0, 256 - NOISE, size, np.uint8)

@@ -1,23 +1,23 @@
 """Batches of a split, in the order and with the chance that (seed, epoch) fix.
 
-Every image draws from a generator of its own, seeded by (seed, epoch, index): threads,
-the batch size and a continued run change nothing about what it becomes.
+Every image draws from a generator of its own, seeded by (seed, epoch, index): threads, processes,
+the batch size and a continued run change nothing about what it becomes. Images that are in memory
+are made when they are asked for, others ahead, by `archc.data.reading`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from math import prod
-from threading import Event
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from archc.data.ahead import WORKERS, AbandonedError, ahead
 from archc.data.dataset import Split
 from archc.data.pipeline import Pipeline
+from archc.data.reading import THREADS, AbandonedError, Stop, read
 from archc.diagnostics import fail
 from archc.errors.data import InputSizeDiffers
 from archc.runtime.pixels import Pixels
@@ -54,8 +54,18 @@ def all_of(count: int) -> slice:
     return slice(count)
 
 
+class _Piece(NamedTuple):
+    """A process's share of a batch of `size` images."""
+
+    indices: NDArray[np.intp]
+    size: int
+
+
 class Loader:
-    """Batches of one split through one pipeline. `shape` is the net's input, (C, H, W)."""
+    """Batches of one split through one pipeline. `shape` is the net's input, (C, H, W).
+
+    `workers` processes read a split that is not in memory; without any, threads of this one do.
+    """
 
     def __init__(
         self,
@@ -65,11 +75,13 @@ class Loader:
         *,
         batch: int,
         seed: int,
+        workers: int = 0,
     ) -> None:
         self.split = split
         self.pipeline = pipeline
         self.shape = shape
         self.seed = seed
+        self._workers = workers
         self._fixed: list[Pixels] | None = None
         self._ready: NDArray[np.float32] | None = None
         self.views = prod(step.views for step in pipeline.steps)
@@ -116,29 +128,31 @@ class Loader:
         return self._batches(np.arange(len(self.split)), 0, share)
 
     def _batches(self, order: NDArray[np.intp], epoch: int, share: Share) -> Generator[Batch]:
-        pieces = [order[i : i + self.batch] for i in range(0, len(order), self.batch)]
+        pieces: list[_Piece] = []
+        for first in range(0, len(order), self.batch):
+            batch = order[first : first + self.batch]
+            pieces.append(_Piece(batch[share(len(batch))], len(batch)))
+        gather = partial(self._gather, pieces, epoch)
         if self.split.in_memory:
-            never = Event()
-            for piece in pieces:
-                yield self._gather(piece, epoch, share, never)
+            yield from map(partial(gather, Stop()), range(len(pieces)))
             return
-        batch_bytes = 4 * self.batch * self.views * prod(self.shape)
-        depth = max(1, min(WORKERS + 1, AHEAD_BYTES // batch_bytes))
-        work = (partial(self._gather, piece, epoch, share) for piece in pieces)
-        yield from ahead(work, depth=depth)
+        most = max((len(piece.indices) for piece in pieces), default=0)
+        batch_bytes = 4 * max(1, most) * self.views * prod(self.shape)
+        depth = max(1, min(max(THREADS, 2 * self._workers) + 1, AHEAD_BYTES // batch_bytes))
+        yield from read(gather, len(pieces), depth=depth, workers=self._workers)
 
-    def _gather(self, batch: NDArray[np.intp], epoch: int, share: Share, stop: Event) -> Batch:
-        indices = batch[share(len(batch))]
+    def _gather(self, pieces: Sequence[_Piece], epoch: int, stop: Stop, number: int) -> Batch:
+        indices, size = pieces[number]
         labels = self.split.labels[indices]
         if self._ready is not None:
-            return Batch(self._ready[indices], labels, indices, len(batch))
+            return Batch(self._ready[indices], labels, indices, size)
         views = (self.views,) if self.views > 1 else ()
         images = np.empty((len(indices), *views, *self.shape), np.float32)
         for target, index in zip(images, indices, strict=True):
-            if stop.is_set():
+            if stop.asked:
                 raise AbandonedError
             target[...] = self.sample(int(index), epoch)
-        return Batch(images, labels, indices, len(batch))
+        return Batch(images, labels, indices, size)
 
     def sample(self, index: int, epoch: int) -> NDArray[np.float32]:
         """One image as the net sees it in an epoch: `(C, H, W)`, or `(views, C, H, W)`.

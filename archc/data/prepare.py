@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from threading import Event
 
 from typing_extensions import override
 
-from archc.data.ahead import ahead
 from archc.data.dataset import Dataset, Split
 from archc.data.dense import Dense
 from archc.data.loader import Loader
 from archc.data.pipeline import Named, Pipeline, Statistics, learn
+from archc.data.reading import Stop, library, read
 from archc.data.sources import open_source
 from archc.data.transforms import Transform, Where, misplaced
 from archc.data.whole import Check, WholeImages
@@ -44,14 +42,15 @@ def prepare(
     batch: int,
     seed: int,
     statistics: Statistics | None = None,
+    workers: int = 0,
 ) -> Prepared:
     """Open a data set and fit it to a net with input `shape` (C, H, W) and `classes`.
 
     Checks run from the cheap to the dear: the recipe, the folder, one image of each split
     through all its steps; only then are the training images read for what the transforms
     learn. `statistics` of an earlier run are used as they are. With `whole` the images held out
-    are evaluated whole: how, and what checks that the net takes a size. Raises
-    `DiagnosticError` (E07).
+    are evaluated whole: how, and what checks that the net takes a size. `workers` processes
+    read image files; without any, threads of this process do. Raises `DiagnosticError` (E07).
     """
     pipelines: dict[Where, tuple[Transform, ...]] = {"augment": augment, "evaluate": evaluate}
     sink = Sink()
@@ -66,17 +65,22 @@ def prepare(
     dataset = open_source(source, shape=shape, classes=classes)
     if len(dataset.classes) != classes:
         fail(ClassCountDiffers(data=source, has=len(dataset.classes), net=classes))
+    if not (dataset.train.in_memory and dataset.held_out.in_memory):
+        library()
 
     def loaders(
         known: Statistics, train: Split, held_out: Split
     ) -> tuple[Loader, Loader | WholeImages]:
         augmented = Pipeline("augment", augment, known, channels)
         evaluated = Pipeline("evaluate", evaluate, known, channels)
-        trained = Loader(train, augmented, shape, batch=batch, seed=seed)
+        trained = Loader(train, augmented, shape, batch=batch, seed=seed, workers=workers)
         if whole is None:
-            return trained, Loader(held_out, evaluated, shape, batch=batch, seed=seed)
+            measured = Loader(held_out, evaluated, shape, batch=batch, seed=seed, workers=workers)
+            return trained, measured
         dense, check = whole
-        return trained, WholeImages(held_out, evaluated, dense, shape, batch=batch, check=check)
+        return trained, WholeImages(
+            held_out, evaluated, dense, shape, batch=batch, check=check, workers=workers
+        )
 
     first = _First(dataset.train), _First(dataset.held_out)
     trial = statistics or learn(pipelines, first[0].named, channels)
@@ -87,7 +91,7 @@ def prepare(
     else:
         held_out.sample(0, 0)
     if statistics is None:
-        statistics = learn(pipelines, partial(_images, dataset.train), channels)
+        statistics = learn(pipelines, partial(_images, dataset.train, workers), channels)
     return Prepared(dataset, *loaders(statistics, dataset.train, dataset.held_out), statistics)
 
 
@@ -110,12 +114,12 @@ class _First(Split):
         return self._name
 
 
-def _images(split: Split) -> Named:
+def _images(split: Split, workers: int) -> Named:
     """Every image with its name, in order; files are decoded ahead."""
     if split.in_memory:
         return split.named()
+    return read(partial(_image, split), len(split), workers=workers)
 
-    def reader(index: int) -> Callable[[Event], tuple[str, Pixels]]:
-        return lambda _: (split.name(index), split.image(index))
 
-    return ahead(reader(i) for i in range(len(split)))
+def _image(split: Split, stop: Stop, index: int) -> tuple[str, Pixels]:
+    return split.name(index), split.image(index)

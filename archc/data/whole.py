@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, closing
 from functools import partial
 from math import prod
-from threading import Event
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from archc.data.ahead import WORKERS, AbandonedError, ahead
 from archc.data.dataset import Split
 from archc.data.dense import Dense
 from archc.data.faults import DoesNotFitError
 from archc.data.loader import Share, all_of
 from archc.data.pipeline import Pipeline
+from archc.data.reading import THREADS, AbandonedError, Stop, read
 from archc.diagnostics import fail
 from archc.errors.data import TransformDoesNotFit
 from archc.runtime.pixels import Pixels, resize
@@ -50,7 +50,8 @@ class WholeBatch(NamedTuple):
 class WholeImages:
     """Every image of a split once, in order, through one pipeline and at every scale.
 
-    `batch` images of the net's input `shape` (C, H, W) are what a prediction may hold.
+    `batch` images of the net's input `shape` (C, H, W) are what a prediction may hold. `workers`
+    processes read them; without any, threads of this one do.
     """
 
     def __init__(
@@ -62,10 +63,11 @@ class WholeImages:
         *,
         batch: int,
         check: Check,
+        workers: int = 0,
     ) -> None:
         self.split = split
-        self._pipeline = pipeline
-        self._dense = dense
+        self._images = _Images(split, pipeline, dense)
+        self._workers = workers
         self._pixels = batch * prod(shape[1:])
         self._check = check
         # Twice the square: most pictures are not longer than that.
@@ -84,33 +86,52 @@ class WholeImages:
         step cannot take (E0710), or that the net cannot take (E0716).
         """
         order = np.arange(len(self.split))
-        pieces = [order[i : i + self.batch] for i in range(0, len(order), self.batch)]
-        work = (partial(self._gather, piece[share(len(piece))]) for piece in pieces)
-        depth = max(1, min(WORKERS + 1, 4 * PIECE_BYTES // (self.batch * self._bytes)))
-        yield from ahead(work, depth=depth)
-
-    def _gather(self, indices: NDArray[np.intp], stop: Event) -> WholeBatch:
-        by_size: dict[tuple[int, ...], list[tuple[int, NDArray[np.float32]]]] = {}
-        for row, index in enumerate(indices):
-            if stop.is_set():
-                raise AbandonedError
-            for image in self.sample(int(index)):
-                by_size.setdefault(image.shape, []).append((row, image))
-        groups = tuple(
-            Group(np.array([row for row, _ in found]), np.stack([image for _, image in found]))
-            for found in by_size.values()
-        )
-        return WholeBatch(groups, self.split.labels[indices], indices)
+        batches = (order[i : i + self.batch] for i in range(0, len(order), self.batch))
+        pieces = [batch[share(len(batch))] for batch in batches]
+        most = max((len(piece) for piece in pieces), default=0)
+        depth = max(THREADS, 2 * self._workers) + 1
+        depth = max(1, min(depth, 4 * PIECE_BYTES // (max(1, most) * self._bytes)))
+        gather = partial(_gathered, self._images, pieces)
+        with ExitStack() as stack:
+            if self.split.in_memory:
+                found = map(partial(gather, Stop()), range(len(pieces)))
+            else:
+                ahead = read(gather, len(pieces), depth=depth, workers=self._workers)
+                found = stack.enter_context(closing(ahead))
+            for batch in found:
+                # Here and not where they are read: it takes the net.
+                for rows, images in batch.groups:
+                    for index in batch.indices[rows]:
+                        self._checked(images.shape, self.split.name(int(index)))
+                yield batch
 
     def sample(self, index: int) -> list[NDArray[np.float32]]:
         """One image at every scale, each `(views, C, H, W)`. Raises as `in_order` does."""
+        found = self._images.sample(index)
+        for image in found:
+            self._checked(image.shape, self.split.name(index))
+        return found
+
+    def _checked(self, shape: Sequence[int], name: str) -> None:
+        channels, height, width = shape[-3:]
+        self._check((channels, height, width), name)
+
+
+class _Images(NamedTuple):
+    """What makes an image at every scale, in a process of its own too."""
+
+    split: Split
+    pipeline: Pipeline
+    dense: Dense
+
+    def sample(self, index: int) -> list[NDArray[np.float32]]:
+        """An image of the split at every scale, each `(views, C, H, W)`."""
         name = self.split.name(index)
-        image = self._pipeline.fixed(self.split.image(index), name)
+        image = self.pipeline.fixed(self.split.image(index), name)
         found: list[NDArray[np.float32]] = []
-        for side in self._dense.sides:
+        for side in self.dense.sides:
             scaled = self._scaled(image, side, name)
             views = scaled.reshape(-1, *scaled.shape[-3:]).transpose(0, 3, 1, 2)
-            self._check((views.shape[1], views.shape[2], views.shape[3]), name)
             found.append(np.ascontiguousarray(views))
         return found
 
@@ -119,9 +140,26 @@ class WholeImages:
             return resize(image, side)
         except DoesNotFitError as reason:
             fault = TransformDoesNotFit(
-                where=self._pipeline.where,
-                transform=str(self._dense),
+                where=self.pipeline.where,
+                transform=str(self.dense),
                 image=name,
                 reason=str(reason),
             )
             fail(fault)
+
+
+def _gathered(
+    images: _Images, pieces: Sequence[NDArray[np.intp]], stop: Stop, number: int
+) -> WholeBatch:
+    indices = pieces[number]
+    by_size: dict[tuple[int, ...], list[tuple[int, NDArray[np.float32]]]] = {}
+    for row, index in enumerate(indices):
+        if stop.asked:
+            raise AbandonedError
+        for image in images.sample(int(index)):
+            by_size.setdefault(image.shape, []).append((row, image))
+    groups = tuple(
+        Group(np.array([row for row, _ in found]), np.stack([image for _, image in found]))
+        for found in by_size.values()
+    )
+    return WholeBatch(groups, images.split.labels[indices], indices)

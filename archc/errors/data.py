@@ -328,3 +328,37 @@ class BadGenerated(Diagnostic):
 
     def help(self) -> str:
         return "generated:1000"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReaderUnavailable(Diagnostic):
+    """Image files are read by grain and simplejpeg, which come with `archc-nets[train]`."""
+
+    code: ClassVar[str] = "E0720"
+    reason: str
+
+    def message(self) -> str:
+        return f"images are read with grain and simplejpeg, and one cannot be loaded: {self.reason}"
+
+    def help(self) -> str:
+        return "pip install grain simplejpeg"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerEnded(Diagnostic):
+    """A process that decodes images was killed or crashed."""
+
+    code: ClassVar[str] = "E0721"
+    reason: str
+
+    def message(self) -> str:
+        return f"a process that reads images is gone: {self.reason}"
+
+    def notes(self) -> Sequence[str]:
+        return (
+            "exit code -9: it was killed, often where memory ran out",
+            "exit code -7: shared memory ran out, of which containers have little",
+        )
+
+    def help(self) -> str:
+        return "--workers 0 reads in threads of the process that trains"

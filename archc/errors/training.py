@@ -80,7 +80,7 @@ def _first(fault: Fault | None) -> str:
 class GradientNotFinite(Diagnostic):
     """A gradient is infinite or no number, of a loss that is one: no step can follow it."""
 
-    code: ClassVar[str] = "E0830"
+    code: ClassVar[str] = "E0850"
     epoch: int
     step: int
     lr: float
@@ -109,7 +109,7 @@ class GradientNotFinite(Diagnostic):
 class NothingToRecompute(Diagnostic):
     """`--recompute` of a net without blocks: there is no part of which only the input is kept."""
 
-    code: ClassVar[str] = "E0831"
+    code: ClassVar[str] = "E0851"
     net: str
 
     def message(self) -> str:
@@ -307,3 +307,36 @@ class NothingToDraw(Diagnostic):
 
     def message(self) -> str:
         return f"the run '{self.run}' has no full epoch, so there is nothing of it to draw"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerLost(Diagnostic):
+    """The process that trains was lost more often than it is started again."""
+
+    code: ClassVar[str] = "E0830"
+    run: str
+    reason: str
+    restarts: int
+
+    def message(self) -> str:
+        again = {0: "", 1: ", after one restart"}.get(
+            self.restarts, f", after {self.restarts} restarts"
+        )
+        return f"{self.reason}{again}"
+
+    def help(self) -> str:
+        return f"archc train --resume {self.run} goes on from the newest checkpoint"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StillRunning(Diagnostic):
+    """A run that is to go on is going on already, in another process."""
+
+    code: ClassVar[str] = "E0831"
+    run: str
+
+    def message(self) -> str:
+        return f"the run '{self.run}' is not over: a process trains it"
+
+    def help(self) -> str:
+        return "Ctrl-C or SIGTERM ends it, and saves what it has"

@@ -110,6 +110,11 @@ def save(run_dir: Path, checkpoint: Checkpoint) -> None:
     _prune(run_dir, checkpoint)
 
 
+def any_in(run_dir: Path) -> bool:
+    """Whether a run has a checkpoint, whole or not."""
+    return bool(_positions(run_dir))
+
+
 def newest(run_dir: Path) -> tuple[Checkpoint, list[tuple[str, str]]]:
     """The newest checkpoint that is whole, and (name, fault) of those that are newer.
 

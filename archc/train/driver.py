@@ -19,6 +19,7 @@ from archc.train import checkpoint
 from archc.train.cadence import Due
 from archc.train.crew import ElsewhereError, Harm, InterruptedTogetherError, Together, harm
 from archc.train.evaluate import Evaluator, Score
+from archc.train.heartbeat import Heart
 from archc.train.interrupt import listening
 from archc.train.job import Job, Result
 from archc.train.metrics import EpochMetrics, Running, best_of
@@ -54,6 +55,7 @@ def train(job: Job) -> Result:
                 batch=job.batch,
                 seed=job.seed,
                 statistics=start.statistics,
+                workers=job.workers,
             )
         )
         # Made first: making an engine seeds the framework's chance, which training then draws from.
@@ -131,6 +133,7 @@ class _Training:
         self.saved = start.position
         """Where the newest checkpoint stands; None before the first."""
         self.due = Due(job.save_every)
+        self.heart = Heart()
         self.best = best_of(start.history)
 
     def introduce(self, notes: list[str]) -> None:
@@ -176,6 +179,7 @@ class _Training:
 
     def _end(self, state: State, *, save: bool) -> None:
         """The weights, where they are of use, the curve and how the run ended."""
+        self.heart.before("end")
         if save:
             weights = self.engine.weights()
             self._write(lambda run: run.save(run.weights, weights, len(self.history)))
@@ -225,6 +229,7 @@ class _Training:
         here = (len(self.history), self.running.batches)
         if self.saved == here:
             return
+        self.heart.before("checkpoint")
         made = checkpoint.Checkpoint(
             backend=self.job.backend,
             weights=self.engine.weights(),
@@ -270,9 +275,11 @@ class _Training:
                 rate = self._rate(self.running.batches)
                 if rate is None:
                     raise ValueError("a schedule ends training between epochs, not in one")
+                self.heart.before("step", batch.size)
                 step = self.engine.step(batch.images, batch.labels, rate, batch.size)
                 if step.fault is not None or not math.isfinite(step.loss):
                     self._refuse(step, epoch, self.running.batches + 1, rate)
+                self.heart.before("batch")
                 now = perf_counter()
                 self.running = self.running.after(step, batch.size, rate, now - began)
                 began = now
@@ -317,6 +324,7 @@ class _Training:
             classes=self.job.classes,
             epoch=epoch,
             best=self._best_file(),
+            heart=self.heart,
         )
         return evaluator.score(self.together)
 

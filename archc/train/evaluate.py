@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from archc.data.whole import WholeBatch, WholeImages
 from archc.diagnostics import fail
 from archc.errors.training import ProbabilityNotFinite, WrongPrediction
 from archc.train.crew import Together
+from archc.train.heartbeat import Heart
 
 TOP = 5
 
@@ -52,6 +53,7 @@ class Evaluator:
     epoch: int | None = None
     """After which the weights are; None where that is not known."""
     best: str | None = None
+    heart: Heart = field(default_factory=Heart)
 
     def score(self, together: Together) -> Score:
         """The errors over the whole split, of which each process measures its share.
@@ -115,8 +117,12 @@ class Evaluator:
         """`(N, classes)`; no more images at once than a batch of training holds."""
         most = self.loader.most(*images.shape[-2:])
         pieces = [images[i : i + most] for i in range(0, len(images), most)]
-        found = np.concatenate([self.engine.predict(piece) for piece in pieces])
+        found = np.concatenate([self._answers(piece) for piece in pieces])
         wanted = (len(images), self.classes)
         if found.shape != wanted:
             fail(WrongPrediction(backend=self.backend, got=str(found.shape), wanted=str(wanted)))
         return found
+
+    def _answers(self, images: np.ndarray) -> np.ndarray:
+        self.heart.before("predict", images.shape)
+        return self.engine.predict(images)

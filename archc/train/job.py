@@ -58,6 +58,8 @@ class Job:
     """In how many pieces a batch is computed."""
     computing: Computing = AS_WRITTEN
     """How a step is computed."""
+    workers: int = 0
+    """How many processes read images that are not in memory; 0: threads of this one."""
     init_from: Path | None = None
     """The file or run of another net whose layers this one starts from, where they match."""
     layers: tuple[Pair, ...] = ()
@@ -66,6 +68,9 @@ class Job:
     """Go on with the run in `run_dir`, from its newest checkpoint that is whole."""
     save_every: Every = EVERY
     """How often a checkpoint is written, besides the end of each epoch."""
+    restart: str | None = None
+    """Why this process was started in the place of another that trained this run; its folder may
+    be there already, without a checkpoint."""
     dense: DenseNet | None = None
     """The net for whole images, where the recipe has `dense`."""
     quiet: bool = False

@@ -122,17 +122,21 @@ def _state(said: object, metrics: Path, *, complete: bool) -> State:
     for ended in _ENDED:
         if said == ended:
             return ended
-    if _is_locked(metrics):
+    if is_locked(metrics):
         return "running"
     return "finished" if complete else "interrupted"
 
 
-def _is_locked(metrics: Path) -> bool:
+def is_locked(metrics: Path) -> bool:
+    """Whether another process holds a run's metrics. Raises `OSError` where they cannot be read."""
     with metrics.open("rb") as file:
         try:
             fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
+        except (BlockingIOError, PermissionError):
             return True
+        except OSError:
+            # The file system has no locks.
+            return False
     return False
 
 

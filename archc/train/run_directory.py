@@ -78,7 +78,7 @@ class RunDirectory(AbstractContextManager["RunDirectory"]):
         else:
             with writing(self.path):
                 try:
-                    self.path.mkdir(parents=True)
+                    self.path.mkdir(parents=True, exist_ok=job.restart is not None)
                 except FileExistsError:
                     fail(RunDirectoryExists(path=str(self.path)))
         write_text(self.path / "spec.arch", job.spec_text)
@@ -153,6 +153,7 @@ def described(job: Job, data: Prepared, engine: Engine) -> dict[str, object]:
         "input": list(job.input),
         "classes": job.classes,
         "command": list(job.command),
+        "restart": job.restart,
         "backend": job.backend,
         "device": engine.device,
         "requested_device": job.device,
@@ -200,6 +201,7 @@ PIECE = (
     "after_epoch",
     "after_batch",
     "command",
+    "restart",
     "backend",
     "device",
     "requested_device",

@@ -69,6 +69,16 @@ def read_settings(run_dir: Path) -> Settings:
     )
 
 
+def is_finished(run_dir: Path) -> bool:
+    """Whether a run ended after its epochs, with its weights in place."""
+    try:
+        # Any: as above.
+        run: Any = json.loads((run_dir / "run.json").read_text("utf-8"))
+        return bool(run["status"] == "finished")
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def read_statistics(run_dir: Path) -> Statistics | None:
     """What the transforms of a run learned; None where they learned nothing."""
     path = run_dir / "statistics.safetensors"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,14 +11,15 @@ from rich.console import Console
 from archc.backend import Engine
 from archc.data.pipeline import Statistics
 from archc.diagnostics import DiagnosticError, fail
-from archc.errors.training import RunFinished
+from archc.errors.training import RunFinished, StillRunning
 from archc.train import checkpoint
 from archc.train.checkpoint import BrokenError, Checkpoint, Position
 from archc.train.files import read_header, read_tensors, write_tensors
 from archc.train.job import Job
 from archc.train.metrics import EpochMetrics, Running, best_of
 from archc.train.progress import say
-from archc.train.settings import read_statistics
+from archc.train.record import is_locked
+from archc.train.settings import is_finished, read_statistics
 from archc.train.warm_start import warm, weight_file
 
 
@@ -44,11 +46,15 @@ class Start:
 
 
 def found(job: Job) -> Start:
-    """What there is to go on from. Raises `DiagnosticError` (E0808, E0809, E0811)."""
+    """What there is to go on from. Raises `DiagnosticError` (E0808, E0809, E0811, E0831)."""
     if not job.resume:
         return Start()
+    with suppress(OSError):
+        # Where they cannot be read, opening them to go on will say so.
+        if is_locked(job.run_dir / "metrics.jsonl"):
+            fail(StillRunning(run=str(job.run_dir)))
     newest, broken = checkpoint.newest(job.run_dir)
-    if newest.epoch >= job.epochs:
+    if newest.epoch >= job.epochs and is_finished(job.run_dir):
         fail(RunFinished(run=str(job.run_dir), epochs=newest.epoch))
     for name, fault in broken if job.crew.rank == 0 else ():
         # Said also where only the last line is wanted.

@@ -14,7 +14,7 @@ def recompute(model: nnx.Module, name: str) -> None:
 
     A block gets a class of its own whose call is one that JAX computes again; statistics and
     chance are what goes in and comes out, so that neither moves twice. Paths do not change.
-    Raises `DiagnosticError` (E0831).
+    Raises `DiagnosticError` (E0851).
     """
     made: dict[type[nnx.Module], type[nnx.Module]] = {}
     for unit in units(model, name, children):

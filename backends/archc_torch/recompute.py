@@ -16,7 +16,7 @@ def recompute(model: nn.Module, name: str) -> None:
     """Let a net keep of each block what arrives at it alone.
 
     PyTorch sets chance back before it computes a block again, so that dropout drops the same.
-    Names of weights do not change. Raises `DiagnosticError` (E0831).
+    Names of weights do not change. Raises `DiagnosticError` (E0851).
     """
     for unit in units(model, name, nn.Module.children):
         unit.forward = partial(

@@ -52,7 +52,9 @@ SGD = "optimizer sgd(lr = 0.05, momentum = 0.9, weight_decay = 0.001)"
 
 
 def graph(text: str = MIXED, *, drop: float = 0.0, optimizer: str = SGD) -> Graph:
-    return check(Source("net.arch", text.replace("DROP", str(drop)).replace("OPTIMIZER", optimizer)))
+    return check(
+        Source("net.arch", text.replace("DROP", str(drop)).replace("OPTIMIZER", optimizer))
+    )
 
 
 def engine(backend: str, of: Graph, computing: Computing = AS_WRITTEN, **more: Any) -> Any:

@@ -46,19 +46,21 @@ def test_planted_faults_are_named(backend: str, recompute: bool) -> None:
     odd[3, 1, 2, 2] = np.inf
     assert fault_of(made, odd, labels).what == "images"
 
-    planted: list[tuple[Weights, str, str, int]] = [
-        (spoiled(start, "conv2.bias", np.nan), "weights", "conv2", line("towers(2)")),
-        (spoiled(start, "aux1.fc1.weight", np.inf), "weights", "aux1.fc1", line("aux(")),
+    # Sums of two that are finite, and dropout's factor of two.
+    sums = spoiled(start, "repeat1.0.conv2.bias", 1.6e38)
+    sums = spoiled(spoiled(sums, "repeat1.1.conv1.weight", 0), "repeat1.1.conv2.bias", 1.6e38)
+    planted: list[tuple[Weights, str, tuple[str, ...], int]] = [
+        (spoiled(start, "conv2.bias", np.nan), "weights", ("conv2",), line("towers(2)")),
+        (spoiled(start, "aux1.fc1.weight", np.inf), "weights", ("aux1.fc1",), line("aux(")),
         # Finite weights whose products are not.
-        (spoiled(start, "repeat1.0.conv1.weight", 3e38), "output", "repeat1.0.conv1", 3),
-        (spoiled(start, "fc1.weight", 3e38), "output", "fc1", line("global_avgpool")),
-        # Squares that are infinite, of numbers that are not.
-        (spoiled(start, "conv1.bias", 1e20), "output", "lrn1", line("towers(2)")),
+        (spoiled(start, "repeat1.0.conv1.weight", 3e38), "output", ("repeat1.0.conv1",), 3),
+        (spoiled(start, "fc1.weight", 3e38), "output", ("fc1",), line("global_avgpool")),
+        (sums, "output", ("repeat1.1.dropout1", "repeat1.1.add1"), 3),
     ]
-    for weights, what, layer, number in planted:
+    for weights, what, names, number in planted:
         made.load_weights(weights)
         fault = fault_of(made, images, labels)
-        assert (fault.what, fault.layers) == (what, (layer,))
+        assert (fault.what, fault.layers) == (what, names)
         assert fault.span is not None
         assert fault.span.line == number
         # Nothing was trained by it.
@@ -122,7 +124,13 @@ def test_the_same_batch_is_looked_at_with_the_same_chance() -> None:
     )
     made = engine("torch", of)
     start = made.weights()
-    made.load_weights({**start, "conv1.weight": start["conv1.weight"] * 0 + 1.0, "fc1.weight": start["fc1.weight"] * 0 + 3e38})
+    made.load_weights(
+        {
+            **start,
+            "conv1.weight": start["conv1.weight"] * 0 + 1.0,
+            "fc1.weight": start["fc1.weight"] * 0 + 3e38,
+        }
+    )
     found = 0
     for _ in range(40):
         step = made.step(np.full((1, 1, 1, 1), 100, np.float32), np.zeros(1, np.int64), 0.0, 1)

@@ -140,7 +140,9 @@ def test_the_rule_is_that_of_pytorch() -> None:
     for _ in range(20_000):
         finite = bool(rng.random() < 0.9995)
         ours.took(finite=finite)
-        torch._amp_update_scale_(factor, growth, torch.tensor(0.0 if finite else 1.0), 2, 0.5, PATIENCE)
+        torch._amp_update_scale_(
+            factor, growth, torch.tensor(0.0 if finite else 1.0), 2, 0.5, PATIENCE
+        )
         assert ours.factor == float(factor)
 
 
@@ -193,7 +195,11 @@ def test_small_gradients_live_by_the_factor(backend: str) -> None:
     made = engine(backend, of, Computing(precision="fp16"))
     start = made.weights()
     # Nearly sure of every answer.
-    sure = {**start, "fc2.weight": 0 * start["fc2.weight"], "fc2.bias": 20.0 * np.eye(5)[0].astype("f4")}
+    sure = {
+        **start,
+        "fc2.weight": 0 * start["fc2.weight"],
+        "fc2.bias": 20.0 * np.eye(5)[0].astype("f4"),
+    }
     images, _ = batch()
     labels = np.zeros(len(images), np.int64)
     moved = []

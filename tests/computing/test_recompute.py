@@ -114,7 +114,7 @@ def test_less_is_kept(backend: str) -> None:
     measure = {"torch": kept_by_torch, "jax": kept_by_jax}[backend]
     whole = measure(engine(backend, of))
     less = measure(engine(backend, of, AGAIN))
-    assert 0 < less < 0.25 * whole
+    assert 0 < less < 0.3 * whole
 
 
 def named(net: str) -> list[str]:
@@ -151,8 +151,8 @@ def without_blocks() -> Graph:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_a_net_without_blocks_has_nothing_to_compute_again(backend: str) -> None:
+def test_a_net_without_blocks(backend: str) -> None:
     with pytest.raises(DiagnosticError) as caught:
         engine(backend, without_blocks(), AGAIN)
-    assert "error[E0831]" in str(caught.value)
+    assert "error[E0851]" in str(caught.value)
     assert "'plain' has none" in str(caught.value)

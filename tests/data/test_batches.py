@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -10,8 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from archc.data import loader
-from archc.data.ahead import AbandonedError, ahead
+from archc.data import loader, reading
 from archc.data.dataset import MemorySplit
 from archc.data.loader import Loader
 from archc.data.pipeline import Pipeline, flatten, learn, unflatten
@@ -79,7 +79,15 @@ def images_of(data: Prepared, epoch: int) -> dict[int, np.ndarray]:
 
 
 def data_threads() -> list[str]:
-    return [t.name for t in threading.enumerate() if t.name.startswith("archc-data")]
+    """The threads that read, after those that have been told to leave have had time to."""
+    deadline = time.monotonic() + 10
+    while (found := _data_threads()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return found
+
+
+def _data_threads() -> list[str]:
+    return [t.name for t in threading.enumerate() if t.name.startswith("grain-prefetch")]
 
 
 def test_every_image_once_and_the_last_batch_smaller(folder: str) -> None:
@@ -119,7 +127,7 @@ def test_order_and_chance_depend_on_seed_and_epoch_only(
     once, again = images_of(opened(folder, RANDOM), 1), images_of(opened(folder, RANDOM), 2)
     assert any(not np.array_equal(once[i], again[i]) for i in once)
     # Another batch size and one thread: the same images to the last bit.
-    monkeypatch.setattr(loader, "WORKERS", 1)
+    monkeypatch.setattr(reading, "THREADS", 1)
     other = images_of(opened(folder, RANDOM, batch=5), 1)
     for i, image in once.items():
         np.testing.assert_array_equal(image, other[i])
@@ -268,39 +276,8 @@ def test_leaving_an_epoch_early_leaves_no_thread(folder: str) -> None:
     data = opened(folder, RANDOM, batch=1)
     with closing(data.train.epoch(1)) as batches:
         next(batches)
-        assert data_threads() != []
+        assert _data_threads() != []
     assert data_threads() == []
-
-
-def test_work_ahead_is_in_order_and_bounded() -> None:
-    started: list[int] = []
-
-    def work(number: int):
-        def run(_: threading.Event) -> int:
-            started.append(number)
-            return number
-
-        return run
-
-    results = ahead((work(i) for i in range(50)), workers=3, depth=4)
-    assert next(results) == 0
-    assert len(started) <= 5
-    assert list(results) == list(range(1, 50))
-
-
-def test_work_that_nobody_waits_for_is_told_so() -> None:
-    told = threading.Event()
-
-    def endless(stop: threading.Event) -> int:
-        told_in_time = stop.wait(timeout=30)
-        if told_in_time:
-            told.set()
-        raise AbandonedError
-
-    results = ahead([lambda _: 1, endless, endless], workers=2, depth=2)
-    assert next(results) == 1
-    results.close()
-    assert told.is_set()
 
 
 def test_a_loader_reads_at_most_the_batch_it_was_given(folder: str) -> None:

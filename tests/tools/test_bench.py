@@ -55,3 +55,10 @@ def test_cli() -> None:
 def test_a_command_that_prints_something_else_is_refused() -> None:
     with pytest.raises(SystemExit, match="did not print"):
         tool("bench_cli").run([sys.executable, "-c", "print(1)"])
+
+
+def test_data() -> None:
+    command = [sys.executable, str(TOOLS / "bench_data.py")]
+    few = ["--images", "6", "--epochs", "1", "--workers", "1"]
+    done = subprocess.run([*command, *few], capture_output=True, text=True, check=True)
+    assert len(re.findall(r"^(decoding|epoch), .* \d+ images/s$", done.stdout, re.MULTILINE)) == 5

@@ -361,13 +361,13 @@ def test_what_is_no_run(
     assert "error[E0810]" in capsys.readouterr().err
 
 
-def test_one_device_so_far(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_device_so_far(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     spec = tmp_path / "small.arch"
     spec.write_text(NET)
     assert main(["train", str(spec), "--device", "cpu:2", "-o", str(tmp_path / "run")]) == 1
     assert "error[E0606]: the backend 'torch' trains on one device so far" in (
-        capsys.readouterr().err
+        capfd.readouterr().err
     )
     assert main(["train", str(spec), "--gpus", "99", "-o", str(tmp_path / "run")]) == 1
-    assert "error[E0607]: 99 GPUs are asked for; this machine has cpu" in capsys.readouterr().err
+    assert "error[E0607]: 99 GPUs are asked for; this machine has cpu" in capfd.readouterr().err
     assert not (tmp_path / "run").exists()
