@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from archc import ops
 from archc.claims import check_claims
 from archc.elaborate import elaborate
+from archc.elaborate.initial import INIT, initialiser
 from archc.elaborate.parameters import argument
 from archc.evaluate import Environment, Value
 from archc.imports import imported
@@ -57,12 +58,15 @@ def setting(name: str, text: str) -> Value:
     """The value of a parameter set from outside. Raises `DiagnosticError`."""
     # As a file's: a string cannot hold what ends a line.
     source = Source(f"--set {name}", text.replace("\r\n", "\n").replace("\r", "\n"))
+    expr = parse_expression(source)
+    if name == INIT:
+        return initialiser(expr)
     known = Environment()
 
     def is_callable(word: str) -> bool:
         return word == "skip" or ops.find(word) is not None
 
-    return argument(parse_expression(source), known, is_callable)
+    return argument(expr, known, is_callable)
 
 
 def compile_graph(graph: Graph, backend_name: str, *, heads: bool = True) -> Program:

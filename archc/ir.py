@@ -177,8 +177,9 @@ class Graph:
     altered: Mapping[str, Value]
     """What was set from outside, so that the spec's claims do not apply: parameters of the net,
     `--input`, `--width`."""
-    resized: tuple[tuple[Span, str], ...] = ()
-    """The sizes of the recipe that follow `--input`: where each stands, and what it is now."""
+    changes: tuple[tuple[Span, str], ...] = ()
+    """What the recipe says otherwise than its text: sizes that follow `--input`, and the rule of
+    `--set init`. Which characters, and what stands in their place."""
     width: float = 1.0
     """The factor of all channel counts but the classes."""
     sources: tuple[Source, ...] = ()

@@ -25,7 +25,7 @@ def resolved(graph: Graph, recipe: Mapping[str, Value]) -> str:
     published: where a parameter or the input was set, they are left out.
     """
     settings = {**graph.altered, **recipe}
-    edits = [*_parameters(graph), *_input(graph), *_imports(graph), *graph.resized]
+    edits = [*_parameters(graph), *_input(graph), *_imports(graph), *graph.changes]
     if graph.altered:
         edits += [(expect.span, "") for expect in graph.net.expects]
     for clause in graph.net.recipes[0].clauses if graph.net.recipes else ():

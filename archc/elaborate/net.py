@@ -9,6 +9,7 @@ from archc import ops, syntax
 from archc.diagnostics import DiagnosticError, Sink
 from archc.elaborate.declared import Declared
 from archc.elaborate.graph_builder import GraphBuilder
+from archc.elaborate.initial import INIT
 from archc.elaborate.input import INPUT, Arriving, begin, read_input
 from archc.elaborate.last import last_layers
 from archc.elaborate.parameters import check_params, net_parameters
@@ -45,7 +46,9 @@ def elaborate(
     def is_callable(word: str) -> bool:
         return word in blocks or word == "skip" or ops.find(word) is not None
 
-    env = net_parameters(net, altered, sink, is_callable)
+    # Without a recipe there is nothing to set, and this is a parameter that the net lacks.
+    parameters = {n: v for n, v in altered.items() if n != INIT or not net.recipes}
+    env = net_parameters(net, parameters, sink, is_callable)
     check_size(net, blocks)
     declared = Declared(net, env, sink, blocks)
     arriving = read_input(net, env, sink, shape=shape, width=width)
@@ -72,8 +75,8 @@ def elaborate(
     if len(graph.nodes) == 1 and not sink.failed:
         problem, fix = "this net has no layers", f"{INPUT} conv(3, 1, 64) relu ..."
         sink.add(errors.BadInput(problem=problem, fix=fix, span=net.name.span))
-    recipe, resized = elaborate_recipe(
-        net, env, graph.nodes, graph.stages, sink, walk.assumed, following
+    recipe, changes = elaborate_recipe(
+        net, env, graph.nodes, graph.stages, sink, walk.assumed, following, altered.get(INIT)
     )
     sink.raise_if_failed()
     return Graph(
@@ -89,7 +92,7 @@ def elaborate(
         recipe=recipe,
         assumed=tuple(walk.assumed),
         altered=altered,
-        resized=resized,
+        changes=changes,
         width=arriving.width,
         sources=tuple(each.span.source for each in (file, *imported)),
     )

@@ -10,11 +10,12 @@ from archc import syntax
 from archc.binding import Bound, bind
 from archc.data.transforms import Where, misplaced
 from archc.diagnostics import Diagnostic, DiagnosticError, Sink, did_you_mean
+from archc.elaborate.initial import added
 from archc.elaborate.sizes import Sizes
 from archc.errors import data as data_errors
 from archc.errors import names as name_errors
 from archc.errors import recipes as errors
-from archc.evaluate import Environment, PoisonedError, Value, evaluate, shown
+from archc.evaluate import Callee, Environment, PoisonedError, Value, evaluate, shown
 from archc.form import Form
 from archc.ir import Assumption, Node, Stage
 from archc.recipe import (
@@ -84,9 +85,11 @@ def elaborate_recipe(
     sink: Sink,
     assumed: list[Assumption],
     sizes: Sizes | None,
+    start: Value | None,
 ) -> tuple[Recipe | None, tuple[tuple[Span, str], ...]]:
-    """A net's recipe, or None where it has none, and the sizes in it that are not as written:
-    where each stands, and what it is. Faults go to the sink."""
+    """A net's recipe, or None where it has none, and what in it is not as written: which
+    characters, and what they are instead. `start` is where all weights start, where that was set.
+    Faults go to the sink."""
     if not net.recipes:
         return None, ()
     for repeated in net.recipes[1:]:
@@ -96,8 +99,8 @@ def elaborate_recipe(
             span=_word(repeated.span, "recipe"),
         )
         sink.add(fault)
-    elaborator = _RecipeElaborator(env, nodes, stages, sink, assumed, sizes)
-    return elaborator.recipe(net.recipes[0]), tuple(elaborator.resized)
+    elaborator = _RecipeElaborator(env, nodes, stages, sink, assumed, sizes, start)
+    return elaborator.recipe(net.recipes[0]), tuple(elaborator.changes)
 
 
 def _word(span: Span, word: str) -> Span:
@@ -114,6 +117,7 @@ class _RecipeElaborator:
         sink: Sink,
         assumed: list[Assumption],
         sizes: Sizes | None,
+        start: Value | None,
     ) -> None:
         values: dict[str, Value] = dict(env.values)
         if nodes:
@@ -133,7 +137,8 @@ class _RecipeElaborator:
         self.sink = sink
         self.assumed = assumed
         self.sizes = sizes
-        self.resized: list[tuple[Span, str]] = []
+        self.start = start
+        self.changes: list[tuple[Span, str]] = []
 
     def recipe(self, recipe: syntax.Recipe) -> Recipe | None:
         said: dict[str, Span] = {}
@@ -167,6 +172,8 @@ class _RecipeElaborator:
                     span=said["schedule"],
                 )
                 self.sink.add(fault)
+        if isinstance(self.start, Callee):
+            found.init = (*(found.init or ()), *self._from(self.start, recipe))
         if found.optimizer is None or found.batch is None or found.epochs is None:
             return None
         return Recipe(
@@ -269,7 +276,7 @@ class _RecipeElaborator:
         except DiagnosticError as error:
             self.sink.extend(error)
             return None
-        self.resized += resized
+        self.changes += resized
         return form
 
     def _rule(self, rule: syntax.Rule) -> InitRule:
@@ -301,6 +308,14 @@ class _RecipeElaborator:
                 bias = form
         targets = [layer for target in rule.targets for layer in self._layers(target)]
         return InitRule(tuple(targets), weight, bias)
+
+    def _from(self, start: Callee, recipe: syntax.Recipe) -> Sequence[InitRule]:
+        """The last rule, by which all weights start from what was set."""
+        bound = self._bound(INITIALISERS, "initialiser", start.name, start.args, start.name.span)
+        if bound is None:
+            return ()
+        self.changes.append(added(recipe, f"{', '.join(self.kinds)}: {start.text}"))
+        return (InitRule(tuple(self.kinds), bound.form),)
 
     def _layers(self, target: syntax.Name) -> Sequence[str]:
         """What a target of `init` names: an op word as it is, a block as its layers."""

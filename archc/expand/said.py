@@ -108,7 +108,7 @@ class Said:
         self.stages = {stage.name: (stage.first, stage.last) for stage in graph.stages}
         self.nodes = {node.path: (i, i) for i, node in enumerate(graph.nodes)}
         self.values: Mapping[str, Value] = graph.scope.arguments
-        self.resized = dict(graph.resized)
+        self.changes = dict(graph.changes)
 
     # Claims ------------------------------------------------------------------------------
 
@@ -149,8 +149,9 @@ class Said:
         recipe = self.graph.net.recipes[0]
         _, h, w = self.graph.input
         values: dict[str, Value] = {**self.values, "input": h if h == w else (h, w)}
-        edits = (edit for clause in recipe.clauses for edit in self._clause(clause, values))
-        return [_edited(recipe.span, edits)]
+        edits = [edit for clause in recipe.clauses for edit in self._clause(clause, values)]
+        edits += [_Edit(span, text) for span, text in self.changes.items()]
+        return [_edited(recipe.span, iter(edits))]
 
     def _clause(self, clause: syntax.Clause, values: Mapping[str, Value]) -> Iterator[_Edit]:
         match clause:
@@ -171,9 +172,7 @@ class Said:
                         yield from _numbers(fill.value, values)
 
     def _argument(self, expr: syntax.Expr, values: Mapping[str, Value]) -> Iterator[_Edit]:
-        if expr.span in self.resized:
-            yield _Edit(expr.span, self.resized[expr.span])
-        else:
+        if expr.span not in self.changes:
             yield from _numbers(expr, values)
 
     def _target(self, name: str) -> str:

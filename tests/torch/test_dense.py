@@ -275,6 +275,23 @@ def test_training_with_it(tmp_path: Path) -> None:
     assert recipe["evaluate"][-1] == "dense(scales = [16, 24, 19])"
 
 
+def test_measuring_with_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`archc evaluate` finds as many wrong as the loop below: of a run, of a spec with a file of
+    weights, and on the other backend."""
+    found = trained(tmp_path / "whole", "dense([16, 24, 19])")
+    weights = found / "weights.safetensors"
+    wrong = _wrong(load_file(weights), found)
+    spec = str(tmp_path / "whole" / "narrow.arch")
+    for words in (
+        [str(found)],
+        [str(found), "--backend", "jax"],
+        [spec, "--weights", str(weights)],
+    ):
+        capsys.readouterr()
+        assert main(["evaluate", *words, "--device", "cpu", "--quiet"]) == 0
+        assert f"({wrong} of 360), top-5" in capsys.readouterr().out
+
+
 def _wrong(weights: Weights, folder: Path) -> int:
     """How many of the digits held out are wrong: section 3.2 of VGG in a loop over the digits."""
     from PIL import Image

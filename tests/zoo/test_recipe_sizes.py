@@ -72,7 +72,7 @@ def test_as_published(name: str) -> None:
     found = recipe(name)
     assert sizes(found.augment) == augment
     assert sizes(found.evaluate, found.dense) == evaluate
-    assert graph(name).resized == ()
+    assert graph(name).changes == ()
 
 
 @pytest.mark.parametrize("name", SIZES)
@@ -155,7 +155,7 @@ def test_an_input_of_another_shape() -> None:
 
 def test_other_channels_change_nothing() -> None:
     found = load("alexnet", shape=(1, 227, 227))
-    assert found.resized == ()
+    assert found.changes == ()
 
 
 def test_a_size_that_no_step_can_have() -> None:

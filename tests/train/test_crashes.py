@@ -1,0 +1,303 @@
+"""Runs that are killed, find no room or hang: nothing is lost, and nothing is left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from .test_resume import checkpoints, rows, same
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 120.0
+"""Seconds after which a test that waits for something gives up."""
+
+NET = """
+net small(classes = 10) {
+  input(1x8x8)
+  conv(3, 2, 4) bn relu
+  dropout(0.5)
+  fc(classes) softmax
+  recipe {
+    augment { resize(8) shift(1) subtract_mean scale(1/255) }
+    evaluate { resize(8) subtract_mean scale(1/255) }
+    init { conv, fc: he, bias 0 }
+    optimizer sgd(lr = 0.05, momentum = 0.9, weight_decay = 0.001)
+    batch 32 epochs 8
+  }
+}
+"""
+LENGTH = 8 * 5
+"""Steps of a run: 150 images, the last batch of an epoch has 22."""
+
+
+def environment() -> dict[str, str]:
+    path = os.pathsep.join([str(ROOT), str(ROOT / "backends")])
+    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+
+
+class Launched:
+    """`archc train` in a process of its own, and all that it starts."""
+
+    def __init__(self, *words: object) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "archc", "train", *map(str, words)],
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self.ever: set[int] = {self.process.pid}
+        """Every process of it that was seen."""
+
+    def tree(self) -> list[int]:
+        """The processes that descend from the launcher, the nearest first."""
+        parents: dict[int, int] = {}
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                state, parent = path.read_text().rsplit(")", 1)[1].split()[:2]
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if state != "Z":
+                parents[int(path.parent.name)] = int(parent)
+        found = [self.process.pid]
+        for each in found:
+            found += [pid for pid, parent in parents.items() if parent == each]
+        self.ever.update(found)
+        return found[1:]
+
+    def reaches(self, run: Path, steps: int) -> None:
+        """Wait until a checkpoint of that many steps is there."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            if (run / "checkpoints").is_dir() and newest(run) >= steps:
+                self.tree()
+                return
+            assert self.process.poll() is None, self.process.communicate()[0]
+            time.sleep(0.02)
+        pytest.fail(f"{steps} steps were not reached")
+
+    def ends(self, status: int) -> str:
+        """What it said, once it has ended with that status and left no process."""
+        said = self.process.communicate(timeout=PATIENCE)[0]
+        assert self.process.returncode == status, said
+        self.leaves_nothing()
+        return said
+
+    def leaves_nothing(self) -> None:
+        deadline = time.monotonic() + 10
+        while any(map(lives, self.ever)):
+            assert time.monotonic() < deadline, "a process was left behind"
+            time.sleep(0.05)
+
+
+def lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def newest(run: Path) -> int:
+    """The steps of the newest checkpoint."""
+    steps = 0
+    for name in checkpoints(run):
+        if not name.startswith("."):
+            parts = name.split("-")
+            steps = max(steps, 5 * int(parts[1]) + (int(parts[3]) if len(parts) > 2 else 0))
+    return steps
+
+
+def words_for(backend: str) -> tuple[str, ...]:
+    device = {"jax": "cpu:2", "torch": "cpu"}[backend]
+    restarts = {"jax": (), "torch": ("--restarts", "3")}[backend]
+    save = ("--save-every", "1", "--quiet")
+    return ("--backend", backend, "--device", device, "--data", "generated:150", *save, *restarts)
+
+
+@pytest.fixture(scope="module")
+def spec(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("net") / "small.arch"
+    path.write_text(NET)
+    return path
+
+
+@pytest.fixture(scope="module")
+def wholes(spec: Path) -> dict[str, Path]:
+    """By backend a run that nothing came between, once one was asked for."""
+    return {}
+
+
+def whole(wholes: dict[str, Path], spec: Path, backend: str) -> Path:
+    if backend not in wholes:
+        run = spec.parent / f"whole-{backend}"
+        Launched(spec, *words_for(backend), "-o", run).ends(0)
+        wholes[backend] = run
+    return wholes[backend]
+
+
+def assert_same(run: Path, other: Path) -> None:
+    """Two runs gave the same, to the last bit."""
+    assert rows(run) == rows(other)
+    for name in ("weights", "best"):
+        assert same(run / f"{name}.safetensors", other / f"{name}.safetensors")
+    for name in ("weights", "optimizer", "rng"):
+        last = f"checkpoints/epoch-00008/{name}.safetensors"
+        assert same(run / last, other / last)
+
+
+BACKENDS = ["torch", "jax"]
+
+
+@pytest.mark.parametrize("backend", ["torch", pytest.param("jax", marks=pytest.mark.slow)])
+def test_a_killed_worker_is_started_again(
+    backend: str, spec: Path, wholes: dict[str, Path], tmp_path: Path
+) -> None:
+    """Twice, each at some moment within some step: most often that is within a save."""
+    run, chance = tmp_path / "run", random.Random(1)
+    launched = Launched(spec, *words_for(backend), "-o", run)
+    for steps in (7, 22):
+        launched.reaches(run, steps)
+        time.sleep(chance.random() / 10)
+        os.kill(launched.tree()[0], signal.SIGKILL)
+        deadline = time.monotonic() + PATIENCE
+        while len(launched.ever) < 3 and time.monotonic() < deadline:
+            launched.tree()
+            time.sleep(0.05)
+    said = launched.ends(0)
+    assert "warning: the worker was killed by SIGKILL; restart 2 of 3" in said
+    assert_same(run, whole(wholes, spec, backend))
+    about = json.loads((run / "run.json").read_text())
+    assert about["restart"] == "the worker was killed by SIGKILL"
+    assert [piece["restart"] for piece in about["earlier"]] == [None, about["restart"]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("victim", ["launcher", "tree"])
+def test_a_run_whose_launcher_was_killed_goes_on(
+    backend: str, victim: str, spec: Path, wholes: dict[str, Path], tmp_path: Path
+) -> None:
+    run, chance = tmp_path / "run", random.Random(2)
+    launched = Launched(spec, *words_for(backend), "-o", run)
+    launched.reaches(run, 16)
+    time.sleep(chance.random() / 10)
+    for pid in [launched.process.pid, *(launched.tree() if victim == "tree" else ())]:
+        os.kill(pid, signal.SIGKILL)
+    launched.ends(-signal.SIGKILL)
+    before = newest(run)
+    assert before < LENGTH
+    Launched("--resume", run, "--quiet").ends(0)
+    assert_same(run, whole(wholes, spec, backend))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_ctrl_c_is_the_workers(
+    backend: str, spec: Path, wholes: dict[str, Path], tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    launched = Launched(spec, *words_for(backend), "-o", run)
+    launched.reaches(run, 12)
+    launched.process.send_signal(signal.SIGINT)
+    assert "interrupted" in launched.ends(130)
+    assert 12 <= newest(run) < LENGTH
+    assert json.loads((run / "run.json").read_text())["status"] == "interrupted"
+    Launched("--resume", run, "--quiet").ends(0)
+    assert_same(run, whole(wholes, spec, backend))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_stopped_worker_is_replaced(
+    backend: str, spec: Path, wholes: dict[str, Path], tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    launched = Launched(spec, *words_for(backend), "--stall", "4", "-o", run)
+    launched.reaches(run, 11)
+    os.kill(launched.tree()[0], signal.SIGSTOP)
+    said = launched.ends(0)
+    assert "warning: the worker made no step in 4 seconds and was killed; restart 1 of 3" in said
+    assert_same(run, whole(wholes, spec, backend))
+
+
+def test_a_stopped_worker_does_not_outlive_its_launcher(spec: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    launched = Launched(spec, *words_for("torch"), "-o", run)
+    launched.reaches(run, 5)
+    os.kill(launched.tree()[0], signal.SIGSTOP)
+    launched.process.kill()
+    launched.ends(-signal.SIGKILL)
+
+
+def script(folder: Path, *words: object) -> dict[str, object]:
+    """What the script of crashes found."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.train.crash_script", str(folder), *map(str, words)],
+        cwd=ROOT,
+        env={**environment(), "OPENBLAS_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("fault", "step"),
+    [
+        ("kill", 83),
+        ("full", 11),
+        pytest.param("kill", 3, marks=pytest.mark.slow),
+        pytest.param("full", 1, marks=pytest.mark.slow),
+    ],
+)
+def test_at_any_touch_of_a_file(fault: str, step: int, tmp_path: Path) -> None:
+    """Killed, or without room on the disk, in the middle of saves."""
+    found = script(tmp_path, fault, step)
+    assert found["wrong"] == []
+    assert isinstance(found["total"], int)
+    assert found["total"] > 3 * step
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 300 kB; only who may mount one has it."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount: Sequence[str] = ("mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(disk))
+    try:
+        subprocess.run(mount, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("no file system can be mounted here")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.mark.slow
+def test_a_full_disk(small_disk: Path, spec: Path, wholes: dict[str, Path], tmp_path: Path) -> None:
+    """The error says so, what is there stays whole, and with room the run goes on."""
+    run = small_disk / "run"
+    ballast = small_disk / "ballast"
+    launched = Launched(spec, *words_for("torch"), "-o", run)
+    launched.reaches(run, 8)
+    with ballast.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    said = launched.ends(1)
+    assert "error[E0805]" in said
+    assert "No space left on device" in said
+    ballast.unlink()
+    assert 8 <= newest(run) < LENGTH
+    Launched("--resume", run, "--quiet").ends(0)
+    assert_same(run, whole(wholes, spec, "torch"))
