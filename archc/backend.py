@@ -148,12 +148,17 @@ class Backend(Protocol):
         seed: int,
         accumulate: int = 1,
         computing: Computing = AS_WRITTEN,
+        part: Program | None = None,
     ) -> Engine:
         """The program loaded, initialised by the recipe and placed on a device.
 
         `device` is a word of `archc.devices`: `auto`, `cpu`, `cpu:4`, `cuda:1`, `gpus:4`.
         A step computes its batch in `accumulate` pieces and sums their gradients, each piece as
         `computing` says.
+
+        With `part`, the program of one tower, the graph's towers are on devices of their own and
+        compute that; `program`, the whole net's, is what they begin as. Raises `DiagnosticError`
+        (E0904) where the devices are no whole number of replicas of the towers.
         """
         ...
 

@@ -78,6 +78,18 @@ def compile_graph(graph: Graph, backend_name: str, *, heads: bool = True) -> Pro
     return backend(backend_name).emit(run(passes, graph))
 
 
+def compile_tower(graph: Graph, backend_name: str, *, heads: bool = True) -> Program:
+    """The standalone program of one tower of a net, for a device of its own.
+
+    Raises `DiagnosticError` (E09) where the net's towers cannot be parted.
+    """
+    from archc.backend import backend
+    from archc.passes import SplitTowers, StripHeads, run
+
+    passes = [SplitTowers()] if heads else [StripHeads(), SplitTowers()]
+    return backend(backend_name).emit(run(passes, graph))
+
+
 def compile_dense(graph: Graph, backend_name: str) -> tuple[Graph, Program]:
     """The form of a net for whole images of any size, and its standalone program."""
     from archc.backend import backend

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 from archc.cli.common import add_spec, load
+from archc.cli.jobs import add_parallel
 from archc.diagnostics import fail
 
 _EPILOG = """\
@@ -15,6 +17,7 @@ The program imports nothing but its framework. Run it to see its output's shape 
 examples:
   archc compile vgg_d --backend torch -o vgg_d.py
   archc compile alexnet --backend torch --set classes=10
+  archc compile alexnet --backend jax --parallel towers
 """
 
 
@@ -39,16 +42,21 @@ def declare(parser: argparse.ArgumentParser) -> None:
         help="write the net for whole images of any size: fc as convolutions, the scores averaged "
         "over all places, without auxiliary heads",
     )
-    parser.set_defaults(run=run)
+    add_parallel(parser)
+    parser.set_defaults(run=partial(run, parser))
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
     """Compile and write."""
-    from archc.driver import compile_dense, compile_graph
+    from archc.driver import compile_dense, compile_graph, compile_tower
     from archc.errors.backends import CannotWrite
 
+    if arguments.dense and arguments.parallel == "towers":
+        parser.error("argument --parallel: the net for whole images has no towers")
     graph = load(arguments)
-    if arguments.dense:
+    if arguments.parallel == "towers":
+        program = compile_tower(graph, arguments.backend, heads=not arguments.no_aux)
+    elif arguments.dense:
         _, program = compile_dense(graph, arguments.backend)
     else:
         program = compile_graph(graph, arguments.backend, heads=not arguments.no_aux)

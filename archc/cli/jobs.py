@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from archc.backend import Engine, Program
     from archc.evaluate import Value
     from archc.ir import Graph
+    from archc.towers import Parallel
     from archc.train import Job
     from archc.train.cadence import Every
     from archc.train.warm_start import Pair
@@ -36,6 +37,16 @@ def add_devices(parser: argparse.ArgumentParser) -> None:
         type=not_negative,
         default=0,
         help="N processes read image files; 0 (default): threads of the one that trains",
+    )
+
+
+def add_parallel(parser: argparse.ArgumentParser) -> None:
+    """The option that says what several devices share out."""
+    parser.add_argument(
+        "--parallel",
+        choices=("data", "towers"),
+        help="what several devices share out: the images of each batch (data, the default), or "
+        "the towers of the net, each on a device of its own, and replicas of them the images",
     )
 
 
@@ -62,10 +73,11 @@ def make_job(
     computing: Computing = AS_WRITTEN,
     save_every: Every | None = None,
     resume: bool = False,
+    parallel: Parallel = "data",
 ) -> Job:
     """A job for a net; None is what the recipe says. Raises `DiagnosticError`."""
     from archc.backend import backend as find
-    from archc.driver import compile_dense, compile_graph
+    from archc.driver import compile_dense, compile_graph, compile_tower
     from archc.errors.backends import BackendBroken
     from archc.resolve import resolved
     from archc.train import DenseNet, Job
@@ -75,9 +87,10 @@ def make_job(
 
     recipe = trainable(graph)
     program = compile_graph(graph, backend)
+    part = compile_tower(graph, backend) if parallel == "towers" else None
     framework = find(backend)
 
-    def engine_of(made: Program, of: Graph) -> Engine:
+    def engine_of(made: Program, of: Graph, part: Program | None = None) -> Engine:
         try:
             return framework.engine(
                 made,
@@ -87,6 +100,7 @@ def make_job(
                 seed=seed,
                 accumulate=accumulate,
                 computing=computing,
+                part=part,
             )
         except ImportError as error:
             fail(BackendBroken(name=backend, reason=str(error)))
@@ -105,7 +119,7 @@ def make_job(
         input=graph.input,
         classes=graph.shape[0],
         recipe=recipe,
-        make_engine=lambda: engine_of(program, graph),
+        make_engine=lambda: engine_of(program, graph, part),
         dense=dense,
         backend=backend,
         crew=framework.crew(),
@@ -113,7 +127,8 @@ def make_job(
         data=data,
         run_dir=run_dir,
         spec_text=resolved(graph, changed),
-        program_text=program.text,
+        program_text=(part or program).text,
+        parallel=parallel,
         seed=seed,
         batch=recipe.batch if batch is None else batch,
         epochs=recipe.epochs if epochs is None else epochs,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archc.cli.common import add_spec, load, not_negative, positive
-from archc.cli.jobs import add_devices, device, make_job
+from archc.cli.jobs import add_devices, add_parallel, device, make_job
 from archc.computing import PRECISIONS, Computing
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ examples:
   archc train vgg_d --data photos --init-from runs/vgg_a --layers conv1,conv3=conv2,fc1
   archc train cifar_relu --data cifar10:cifar-10-batches-bin
   archc train vgg_d --data photos --set classes=5 --input 3x64x64 --width 0.25
+  archc train alexnet --gpus 2 --parallel towers
   archc train --resume runs/lenet-20261121-043119 --epochs 80
 """
 
@@ -64,6 +65,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     add_spec(parser, required=False)
     parser.add_argument("--data", metavar="DATA", help="what to train on (digits)")
     add_devices(parser)
+    add_parallel(parser)
     parser.add_argument("--batch", metavar="N", type=positive, help="instead of the recipe's batch")
     parser.add_argument(
         "--epochs", metavar="N", type=positive, help="instead of the recipe's epochs"
@@ -228,6 +230,7 @@ def _new(arguments: argparse.Namespace) -> Job:
             compile=bool(arguments.compile),
         ),
         save_every=arguments.save_every,
+        parallel=arguments.parallel or "data",
     )
 
 
@@ -270,5 +273,6 @@ def _resumed(arguments: argparse.Namespace) -> Job:
         computing=replace(before.computing, compile=compiles),
         epochs=arguments.epochs or before.epochs,
         save_every=arguments.save_every,
+        parallel=arguments.parallel or before.parallel,
         resume=True,
     )

@@ -55,9 +55,15 @@ def _docstring(graph: Graph) -> str:
         "",
         f"Compiled by archc {__version__} from {file} (sha256 {digest})"
         + (f" with {settings}." if settings else "."),
+        *(_part(graph) if graph.part_of > 1 else ()),
         *_counts(found),
     ]
     return docstring("\n".join(lines))
+
+
+def _part(graph: Graph) -> list[str]:
+    towers = graph.part_of
+    return ["", f"One of {towers} towers, each on a device of its own. A device has"]
 
 
 def _counts(found: Report) -> list[str]:
@@ -84,8 +90,9 @@ def _imports(code: str, words: Dialect) -> str:
     ]
     if found:
         standard.append(f"from collections.abc import {', '.join(found)}")
-    if re.search(r"\bpartial\(", code):
-        standard.append("from functools import partial")
+    found = [name for name in ("cache", "partial") if re.search(rf"@{name}\b|\b{name}\(", code)]
+    if found:
+        standard.append(f"from functools import {', '.join(found)}")
     if re.search(r"\bAny\b", code):
         standard.append("from typing import Any")
     return "\n".join([*standard, *([""] if standard else []), *words.imports(code)])

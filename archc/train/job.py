@@ -15,6 +15,7 @@ from archc.diagnostics import Sink
 from archc.errors.recipes import ScheduleTooLong
 from archc.errors.training import BadSetting, NoOptimizer
 from archc.recipe import Recipe
+from archc.towers import Parallel
 from archc.train.cadence import EVERY, Every
 from archc.train.crew import Alone, Crew
 from archc.train.dense import DenseNet
@@ -58,6 +59,7 @@ class Job:
     """In how many pieces a batch is computed."""
     computing: Computing = AS_WRITTEN
     """How a step is computed."""
+    parallel: Parallel = "data"
     workers: int = 0
     """How many processes read images that are not in memory; 0: threads of this one."""
     init_from: Path | None = None

@@ -164,6 +164,7 @@ def described(job: Job, data: Prepared, engine: Engine) -> dict[str, object]:
         "batch": job.batch,
         "accumulate": job.accumulate,
         **asdict(job.computing),
+        "parallel": job.parallel,
         "epochs": job.epochs,
     }
     return {
@@ -205,6 +206,7 @@ PIECE = (
     "backend",
     "device",
     "requested_device",
+    "parallel",
     "epochs",
     "versions",
 )

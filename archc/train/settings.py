@@ -12,6 +12,7 @@ from archc.data.pipeline import Statistics, unflatten
 from archc.data.sources import from_here
 from archc.diagnostics import fail
 from archc.errors.training import NoRun
+from archc.towers import Parallel
 from archc.train.files import read_tensors
 
 
@@ -29,6 +30,8 @@ class Settings:
     accumulate: int
     """In how many pieces a batch is computed."""
     computing: Computing
+    parallel: Parallel
+    """What several devices share out."""
 
 
 def is_run(path: Path) -> bool:
@@ -47,6 +50,7 @@ def read_settings(run_dir: Path) -> Settings:
             "device": run["requested_device"],
             "data": run["data"]["source"],
         }
+        parallel = run["parallel"]
         numbers = {name: run[name] for name in ("seed", "batch", "epochs", "accumulate")}
         flags = {name: run[name] for name in ("recompute", "compile")}
         precision = run["precision"]
@@ -59,12 +63,14 @@ def read_settings(run_dir: Path) -> Settings:
         not all(isinstance(text, str) for text in texts.values())
         or not all(type(number) is int for number in numbers.values())
         or not all(type(flag) is bool for flag in flags.values())
+        or parallel not in ("data", "towers")
         or precision not in PRECISIONS
     ):
         fail(NoRun(path=str(run_dir), reason="run.json does not say what it should"))
     return Settings(
         **{**texts, "data": from_here(texts["data"])},
         **numbers,
+        parallel=parallel,
         computing=Computing(precision=precision, **flags),
     )
 

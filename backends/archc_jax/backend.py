@@ -47,6 +47,7 @@ class JaxBackend:
         seed: int,
         accumulate: int = 1,
         computing: Computing = AS_WRITTEN,
+        part: Program | None = None,
     ) -> JaxEngine:
         from archc_jax.engine import JaxEngine
 
@@ -58,4 +59,5 @@ class JaxBackend:
             seed=seed,
             accumulate=accumulate,
             computing=computing,
+            part=part,
         )

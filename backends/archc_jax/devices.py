@@ -10,32 +10,43 @@ from jax.sharding import AxisType, Mesh
 from archc.devices import choose
 from archc.diagnostics import fail
 from archc.errors.backends import DevicesTooLate
+from archc.passes import replicas
+from archc.towers import in_words as towers_in_words
 
 DATA = "data"
-"""The mesh's one axis: along it the images of a batch are shared out."""
+"""The mesh's axis along which the images of a batch are shared out."""
+
+TOWER = "tower"
+"""The axis along which are the towers of one net."""
 
 
-def find_mesh(name: str) -> Mesh:
-    """The devices of a word of `archc.devices`.
+def find_mesh(name: str, towers: int = 1) -> Mesh:
+    """The devices of a word of `archc.devices`, those of one net's towers side by side.
 
-    Raises `DiagnosticError` (E0603, E0607), and (E0608) where more devices on the CPU are asked
-    for than JAX has started with in this process.
+    Raises `DiagnosticError` (E0603, E0607), (E0608) where more devices on the CPU are asked for
+    than JAX has started with in this process, and (E0904) where they are no whole number of nets.
     """
     chosen = choose(name, lambda: len(_gpus()))
     if chosen.kind == "gpu":
         devices = _gpus()[chosen.first : chosen.first + chosen.count]
     else:
         devices = _cpus(chosen.count)
-    return jax.make_mesh((len(devices),), (DATA,), axis_types=(AxisType.Auto,), devices=devices)
+    shape = (replicas(towers, len(devices)), towers)
+    return jax.make_mesh(shape, (DATA, TOWER), axis_types=(AxisType.Auto,) * 2, devices=devices)
 
 
 def described(mesh: Mesh) -> str:
-    """The devices in words, for the log: `cpu`, `cpu:4`, `cuda:0 (NVIDIA H200)`."""
+    """The devices in words, for the log: `cpu`, `cpu:4`, `cuda:0 (NVIDIA H200)`.
+
+    With towers, how many: `cpu:4, 2 replicas of 2 towers`.
+    """
     devices: list[Any] = list(mesh.devices.flat)
     if devices[0].platform == "cpu":
-        return "cpu" if len(devices) == 1 else f"cpu:{len(devices)}"
-    numbers = ", ".join(f"cuda:{_gpus().index(device)}" for device in devices)
-    return f"{numbers} ({devices[0].device_kind})"
+        found = "cpu" if len(devices) == 1 else f"cpu:{len(devices)}"
+    else:
+        numbers = ", ".join(f"cuda:{_gpus().index(device)}" for device in devices)
+        found = f"{numbers} ({devices[0].device_kind})"
+    return f"{found}{towers_in_words(mesh.shape[DATA], mesh.shape[TOWER])}"
 
 
 # Any: to a type checker jax.Device is a variable.

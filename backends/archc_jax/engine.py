@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
-from jax.sharding import NamedSharding, PartitionSpec
 
 from archc.backend import Program, Step
 from archc.computing import AS_WRITTEN, Computing
@@ -21,25 +20,26 @@ from archc.errors.recipes import NoRecipe
 from archc.ir import Graph
 from archc.not_finite import Fault, Seen, backward_fault, forward_fault, layers
 from archc.optimizer_state import AVERAGED, STEPS, TRAINED, spelled
+from archc.passes import towers_of
 from archc.pieces import pieces
 from archc.program_module import load_program
 from archc.recipe import Recipe
+from archc.towers import divided
 from archc.train.crew import Alone, Crew
 from archc.trainable import filters, trainable, wide
 from archc.weights import check_names
-from archc_jax.devices import DATA, described, find_mesh
+from archc_jax.arrays import Arrays, arrays_of, as_state, chosen, like, plain, taken_in
+from archc_jax.devices import described, find_mesh
+from archc_jax.layout import WHOLE, Layout
 from archc_jax.limit import limited
 from archc_jax.loss import cross_entropy
-from archc_jax.module import build
+from archc_jax.module import abstract, build
 from archc_jax.not_finite import Odd, counted, looked, odd, probed
 from archc_jax.optimizer import replaced, rule, slots, steps
 from archc_jax.precision import Arithmetic, are_finite, widened
 from archc_jax.recompute import recompute
-from archc_jax.weights import by_path, canonical, dump, joined, load, stored
-
-Arrays = dict[str, jax.Array]
-"""Arrays by the path that they have in the program."""
-
+from archc_jax.towers import TowersLayout
+from archc_jax.weights import by_path, canonical, dump, load, stored
 
 Sums = tuple[Arrays, jax.Array, jax.Array]
 """Gradients, the loss and the wrong answers."""
@@ -58,6 +58,9 @@ class JaxEngine:
     Several devices hold all weights each, and share out the images of a batch. Where they do not
     come out even, XLA's partitioner pads the shares and masks what it padded: losses and
     statistics are those of the images alone, whatever the number of devices.
+
+    With `part`, the program of one tower, each device of a replica has a tower of the net, and
+    `program`, the whole net, is what begins it and what its weights are the whole of.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class JaxEngine:
         seed: int,
         accumulate: int = 1,
         computing: Computing = AS_WRITTEN,
+        part: Program | None = None,
     ) -> None:
         trainable(graph)
         if recipe.optimizer is None:
@@ -77,10 +81,10 @@ class JaxEngine:
         if computing.compile:
             fail(AlwaysCompiled(backend="jax"))
         self._form = recipe.optimizer
-        mesh = find_mesh(device)
-        self._count = mesh.size
-        self._shared_out = NamedSharding(mesh, PartitionSpec(DATA))
-        self._everywhere = NamedSharding(mesh, PartitionSpec())
+        mesh = find_mesh(device, towers_of(graph) if part else 1)
+        self._layout = Layout(mesh)
+        if part:
+            self._layout = TowersLayout(mesh, {program.keys[name] for name in divided(graph)})
         self.device = described(mesh)
         self.crew: Crew = Alone()
         self.versions: Mapping[str, str] = {
@@ -98,32 +102,53 @@ class JaxEngine:
         self._average = recipe.average
         self._averaged_steps = 0
         self._loss_weights: dict[str, float] = getattr(
-            load_program(program), "LOSS_WEIGHTS", {"logits": 1.0}
+            load_program(part or program), "LOSS_WEIGHTS", {"logits": 1.0}
         )
         with jax.default_device(mesh.devices.flat[0]):
             self._model = build(program, seed)
-        self._model.eval()
-        self._evaluating = nnx.split(self._model)[0]
-        self._model.train()
-        self._training = nnx.split(self._model)[0]
+        # What is traced is the program of one tower, where there is one.
+        traced = abstract(part) if part else self._model
+        traced.eval()
+        self._evaluating = nnx.split(traced)[0]
+        traced.train()
+        self._training, state = nnx.split(traced)
         self._kept = self._training
         """The net that keeps all that a step computes, and is looked at where that is at fault."""
         if computing.recompute:
-            recompute(self._model, graph.name)
-            self._training = nnx.split(self._model)[0]
+            recompute(traced, graph.name)
+            self._training = nnx.split(traced)[0]
+        self._variables = nnx.to_flat_state(state)
         self._take_arrays()
         self._undecayed = frozenset(
             path for path in self._parameters if not self._form.decay_bias and path.endswith("bias")
         )
         self._optimizer: Any = self._place(self._rule(self._form.lr).init(self._parameters))
+        self._compile()
+
+    def _compile(self) -> None:
+        """The functions of the arrays that are held, each a `jit`."""
+        mapped, sharding = self._layout.mapped, self._layout.sharding
+        held = (self._parameters, self._others, self._optimizer)
         self._step = jax.jit(
-            self._stepped, donate_argnums=(0, 1, 2), out_shardings=self._everywhere
+            mapped(self._stepped, lambda specs: (*specs[:3], WHOLE)),
+            donate_argnums=(0, 1, 2),
+            out_shardings=sharding((*held, (0.0, 0, 0))),
         )
-        self._add = jax.jit(self._added, donate_argnums=(1, 2), out_shardings=self._everywhere)
-        self._update = jax.jit(self._updated, donate_argnums=(0, 1), out_shardings=self._everywhere)
-        self._taken_in = jax.jit(_taken_in, donate_argnums=0, out_shardings=self._everywhere)
-        self._look = jax.jit(self._looked, out_shardings=self._everywhere)
-        self._predict = jax.jit(self._predicted, out_shardings=self._everywhere)
+        self._add = jax.jit(
+            mapped(self._added, lambda specs: specs[1:3]),
+            donate_argnums=(1, 2),
+            out_shardings=sharding((self._others, (self._parameters, 0.0, 0))),
+        )
+        self._update = jax.jit(
+            mapped(self._updated, lambda specs: (*specs[:2], WHOLE)),
+            donate_argnums=(0, 1),
+            out_shardings=sharding((self._parameters, self._optimizer, 0)),
+        )
+        self._taken_in = jax.jit(taken_in, donate_argnums=0, out_shardings=sharding(self._averages))
+        self._predict = jax.jit(
+            mapped(self._predicted, lambda _: WHOLE), out_shardings=sharding(0.0)
+        )
+        self._look = jax.jit(mapped(self._looked, lambda _: WHOLE), out_shardings=sharding(0.0))
 
     def share(self, count: int) -> slice:
         """All of a batch: the compiled step shares it out over the devices."""
@@ -254,13 +279,13 @@ class JaxEngine:
 
     def rng_state(self) -> dict[str, np.ndarray]:
         """The streams that dropout draws from: keys and counts, by their paths."""
-        return {path: _plain(self._others[path]) for path in sorted(self._streams)}
+        return {path: plain(self._others[path]) for path in sorted(self._streams)}
 
     def load_rng_state(self, state: Mapping[str, np.ndarray]) -> None:
         """Go on from there. Raises `DiagnosticError` (E0604)."""
         check_names({path: array.shape for path, array in self.rng_state().items()}, state)
         self._others |= self._place(
-            {path: _like(self._others[path], array) for path, array in state.items()}
+            {path: like(self._others[path], array) for path, array in state.items()}
         )
 
     def _stepped(
@@ -308,7 +333,7 @@ class JaxEngine:
     ) -> tuple[Arrays, Arrays, tuple[jax.Array, jax.Array]]:
         """The gradients of the mean loss of some images, what the net changes as it is applied,
         and the loss and the wrong answers."""
-        labels = jax.lax.with_sharding_constraint(labels, self._shared_out)
+        labels = jax.lax.with_sharding_constraint(labels, self._layout.shared_out)
 
         def measured(
             parameters: Arrays,
@@ -316,7 +341,7 @@ class JaxEngine:
             model = self._made(self._training, self._arithmetic.parameters(parameters), others)
             loss, every = self._loss(model, images, labels)
             wrong = (every[0].argmax(axis=1) != labels).sum()
-            after = _arrays(nnx.state(model, nnx.Not(nnx.Param)))
+            after = arrays_of(nnx.state(model, nnx.Not(nnx.Param)))
             return self._arithmetic.scaled(loss, factor), (loss, wrong, after)
 
         # float32 means float32: no TF32 on a GPU.
@@ -360,7 +385,8 @@ class JaxEngine:
             return self._arithmetic.scaled(loss, factor), (seen, left, ends)
 
         with jax.default_matmul_precision("highest"):
-            return looked(measured, parameters, self._keys)
+            found = looked(measured, parameters, self._keys)
+        return jax.tree.map(lambda is_odd: ~self._layout.everywhere(~is_odd), found)
 
     def _updated(
         self,
@@ -372,7 +398,7 @@ class JaxEngine:
     ) -> tuple[Arrays, Any, jax.Array]:
         """The parameters after a step along these gradients, what the rule remembers, and
         whether all was finite; if it was not, both are as they were."""
-        finite = are_finite(gradients) & jnp.isfinite(loss)
+        finite = self._layout.everywhere(are_finite(gradients) & jnp.isfinite(loss))
         updates, remembered = self._rule(lr).update(gradients, optimizer, parameters)
         updated: Any = optax.apply_updates(parameters, updates)
         if self._limit is not None:
@@ -397,19 +423,16 @@ class JaxEngine:
     def _maps(self, images: jax.Array) -> jax.Array:
         """(N, C, H, W) as (N, H, W, C), shared out over the devices."""
         maps = self._arithmetic.images(images).transpose(0, 2, 3, 1)
-        return jax.lax.with_sharding_constraint(maps, self._shared_out)
+        return jax.lax.with_sharding_constraint(maps, self._layout.shared_out)
 
     def _rule(self, lr: jax.Array | float) -> optax.GradientTransformation:
         return rule(self._form, lr, self._undecayed)
 
     def _batch(self, array: np.ndarray) -> jax.Array:
-        """Images or labels on the devices: a share on each where they come out even, else all on
-        each, of which the compiled step takes its share."""
-        even = len(array) % self._count == 0
-        return jax.device_put(array, self._shared_out if even else self._everywhere)
+        return self._layout.place_batch(array)
 
     def _place(self, tree: Any) -> Any:
-        return jax.device_put(tree, self._everywhere)
+        return self._layout.place(tree)
 
     def _keep_state(self, state: Mapping[str, np.ndarray]) -> None:
         """What `optimizer_state` gives, in the parameters' precision."""
@@ -428,12 +451,12 @@ class JaxEngine:
 
     def _take_arrays(self) -> None:
         """The net's arrays, on every device."""
-        self._parameters: Arrays = self._place(_arrays(nnx.state(self._model, nnx.Param)))
+        self._parameters: Arrays = self._place(arrays_of(nnx.state(self._model, nnx.Param)))
         others = nnx.state(self._model, nnx.Not(nnx.Param))
         self._streams = {
             path for path, variable in by_path(others).items() if isinstance(variable, nnx.RngState)
         }
-        self._others: Arrays = self._place(_arrays(others))
+        self._others: Arrays = self._place(arrays_of(others))
         arrays = {**self._parameters, **self._others}
         # Copies, for a step writes over the arrays that it is given.
         self._averages: Arrays = (
@@ -450,7 +473,8 @@ class JaxEngine:
 
     def _current(self, parameters: Arrays, others: Arrays) -> nnx.Module:
         """The net with these arrays."""
-        nnx.update(self._model, self._state({**parameters, **others}))
+        variables = nnx.to_flat_state(nnx.state(self._model))
+        nnx.update(self._model, as_state(variables, {**parameters, **others}))
         return self._model
 
     def _made(
@@ -458,45 +482,4 @@ class JaxEngine:
     ) -> nnx.Module:
         """A net with these arrays, in training or evaluating as its graph says."""
         # A copy, for a variable can be written only in the trace that it was made in.
-        return nnx.merge(graph, self._state({**parameters, **others}), copy=True)
-
-    def _state(self, arrays: Arrays) -> nnx.State:
-        """Arrays by their paths as Flax has them."""
-        variables = nnx.to_flat_state(nnx.state(self._model))
-        return nnx.from_flat_state(
-            (path, variable.replace(arrays[joined(path)])) for path, variable in variables
-        )
-
-
-def chosen(condition: jax.Array, one: Any, other: Any) -> Any:
-    """Every array of one tree, or of the other."""
-
-    def pick(a: jax.Array, b: jax.Array) -> jax.Array:
-        return a if a is b else jnp.where(condition, a, b)
-
-    return jax.tree.map(pick, one, other)
-
-
-def _taken_in(averages: Arrays, trained: Arrays, share: jax.Array) -> Arrays:
-    """Averages moved by a share of the way to what is trained."""
-    return {path: a + share * (trained[path] - a) for path, a in averages.items()}
-
-
-def _arrays(state: nnx.State) -> Arrays:
-    return {path: variable.get_value() for path, variable in by_path(state).items()}
-
-
-def _is_key(array: jax.Array) -> bool:
-    return jnp.issubdtype(array.dtype, jax.dtypes.prng_key)
-
-
-def _plain(array: jax.Array) -> np.ndarray:
-    """A part of a stream's state as numbers."""
-    return np.array(jax.random.key_data(array) if _is_key(array) else array)
-
-
-def _like(array: jax.Array, plain: np.ndarray) -> jax.Array:
-    """The inverse of `_plain`, of the same kind as an array."""
-    if _is_key(array):
-        return jax.random.wrap_key_data(jax.device_put(plain), impl=jax.random.key_impl(array))
-    return jax.device_put(plain.astype(array.dtype))
+        return nnx.merge(graph, as_state(self._variables, {**parameters, **others}), copy=True)

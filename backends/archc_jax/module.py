@@ -12,6 +12,13 @@ ONCE = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes"
 """XLA's options for what runs once: to compile it well takes longer than it can save."""
 
 
+def abstract(program: Program) -> nnx.Module:
+    """The program's net without its numbers: shapes and types alone."""
+    made = getattr(load_program(program), program.class_name)
+    net: nnx.Module = nnx.eval_shape(lambda: made(rngs=nnx.Rngs(0)))
+    return net
+
+
 def build(program: Program, seed: int = 0) -> nnx.Module:
     """The program's net, initialised as the program says from a seed, on JAX's default device.
 

@@ -47,9 +47,13 @@ class TorchBackend:
         seed: int,
         accumulate: int = 1,
         computing: Computing = AS_WRITTEN,
+        part: Program | None = None,
     ) -> TorchEngine:
-        from archc_torch.engine import TorchEngine
+        from archc_torch.engine import TorchEngine, find_device
 
+        if part is not None:
+            # Before this version has towers in processes: what is asked for is refused.
+            find_device(device)
         return TorchEngine(
             program,
             graph,

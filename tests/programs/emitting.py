@@ -9,7 +9,7 @@ import archc_torch.ops
 
 from archc.backend import Program
 from archc.ir import Graph
-from archc.passes import MergeTowers, run
+from archc.passes import MergeTowers, SplitTowers, run
 
 EMIT = {"torch": archc_torch.emit.program.emit, "jax": archc_jax.emit.program.emit}
 EMITTERS = {"torch": archc_torch.ops.EMITTERS, "jax": archc_jax.ops.EMITTERS}
@@ -17,3 +17,8 @@ EMITTERS = {"torch": archc_torch.ops.EMITTERS, "jax": archc_jax.ops.EMITTERS}
 
 def program(backend: str, graph: Graph) -> Program:
     return EMIT[backend](run([MergeTowers()], graph))
+
+
+def tower_program(backend: str, graph: Graph) -> Program:
+    """The program of one tower."""
+    return EMIT[backend](run([SplitTowers()], graph))

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from archc.ops import OPS
+from archc.ops.exchange import EXCHANGES, TowerDropout
 from archc.ops.merge import Skip
 from tests import nets
 from tests.nets import GOOGLENET, ROOT, SMALL, spec
-from tests.programs.emitting import EMIT, EMITTERS, program
+from tests.programs.emitting import EMIT, EMITTERS, program, tower_program
+from tests.towers.nets import mixed, three
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 SPECS = {path.stem: path for path in nets.SPECS}
@@ -21,6 +23,7 @@ GOLDENS = {
     "torch": (
         "lenet",
         "alexnet",
+        "alexnet_towers",
         "vgg_d",
         "googlenet",
         "resnet18",
@@ -34,6 +37,7 @@ GOLDENS = {
     "jax": (
         "lenet",
         "alexnet",
+        "alexnet_towers",
         "googlenet",
         "resnet50",
         "mobilenet_v3_large",
@@ -58,7 +62,8 @@ runpy.run_path(sys.argv[1], run_name="__main__")
 )
 def test_golden(backend: str, name: str, update_golden: bool) -> None:
     """Read by a person when it changes: `pytest --update-golden`."""
-    text = program(backend, spec(SPECS[name])).text
+    emitted = tower_program if name.endswith("_towers") else program
+    text = emitted(backend, spec(SPECS[name.removesuffix("_towers")])).text
     path = GOLDEN / backend / f"{name}.py"
     if update_golden:
         path.parent.mkdir(exist_ok=True)
@@ -132,11 +137,18 @@ def test_passes_the_type_checker(backend: str, tmp_path: Path) -> None:
 
 
 def _write_every_program(backend: str, folder: Path) -> None:
-    """The programs of all specs and small nets."""
+    """The programs of all specs and small nets, and of single towers."""
     graphs = {**{name: spec(path) for name, path in SPECS.items()}, **SMALL}
     for name, graph in graphs.items():
         file = folder / f"{name.replace(' ', '_').replace('-', '_')}.py"
         file.write_text(program(backend, graph).text, "utf-8")
+    for name, graph in {
+        "alexnet": spec(SPECS["alexnet"]),
+        "mixed": mixed(),
+        "three": three(),
+    }.items():
+        file = folder / f"{name}_towers.py"
+        file.write_text(tower_program(backend, graph).text, "utf-8")
 
 
 @pytest.mark.parametrize("backend", EMIT)
@@ -162,4 +174,4 @@ print(program({backend!r}, spec(Path({str(GOOGLENET)!r}))).text)
 
 @pytest.mark.parametrize("backend", EMITTERS)
 def test_every_op_has_an_emitter(backend: str) -> None:
-    assert set(EMITTERS[backend]) == {*OPS.values(), Skip}
+    assert set(EMITTERS[backend]) == {*OPS.values(), Skip, *EXCHANGES, TowerDropout}

@@ -21,7 +21,7 @@ from archc_jax.emit.initialise import Initialisation
 from archc_jax.emit.names import GLOBALS, METHODS, MODULE_NAMES
 from archc_jax.ops import EMITTERS
 from archc_jax.ops.base import RNGS, as_features, as_map, vectors
-from archc_jax.runtime import FUNCTIONS
+from archc_jax.runtime import FUNCTIONS, TOWERS
 
 
 def emit(graph: Graph) -> Program:
@@ -99,7 +99,7 @@ class Jax(Dialect):
 
     @override
     def runtime(self, names: Collection[str]) -> list[str]:
-        return carried(FUNCTIONS, names)
+        return [*carried(TOWERS, names), *carried(FUNCTIONS, names)]
 
     @override
     def imports(self, code: str) -> list[str]:
@@ -110,6 +110,7 @@ class Jax(Dialect):
             "import jax.numpy as jnp",
             "from flax import nnx",
             f"from jax import Array{lax}",
+            *(["from jax.sharding import PartitionSpec"] if "PartitionSpec(" in code else []),
         ]
 
     @override
@@ -120,6 +121,11 @@ class Jax(Dialect):
     def main(self) -> str:
         channels, height, width = self.outline.graph.input
         method = ".predict" if self.outline.taps else ""
+        towers = self.outline.graph.part_of
+        if towers > 1:
+            return _main_of_one(
+                self.outline.net.name, f"1, {height}, {width}, {channels}", towers, method
+            )
         return "\n".join(
             [
                 'if __name__ == "__main__":',
@@ -163,6 +169,27 @@ class Jax(Dialect):
             case Choice():
                 arms = (*element.then.elements, *element.otherwise.elements)
                 return any(map(self._draws_in, arms))
+
+
+def _main_of_one(name: str, shape: str, towers: int, method: str) -> str:
+    """What a program of one tower does that is run: a device of the CPU is a tower."""
+    return "\n".join(
+        [
+            'if __name__ == "__main__":',
+            f'    jax.config.update("jax_num_cpu_devices", {towers})',
+            f'    mesh = jax.make_mesh(({towers},), ("tower",), devices=jax.devices("cpu"))',
+            f"    model = {name}(rngs=nnx.Rngs(0))",
+            "    model.eval()",
+            "    whole = PartitionSpec()",
+            "    run = jax.shard_map(",
+            f"        model{method}, mesh=mesh, in_specs=whole, out_specs=whole, check_vma=False",
+            "    )",
+            f"    outputs = jax.jit(run)(jnp.zeros(({shape})))",
+            "    parameters = jax.tree.leaves(nnx.state(model, nnx.Param))",
+            "    count = sum(parameter.size for parameter in parameters)",
+            '    print(f"{outputs.shape}, {count:,} parameters a tower")',
+        ]
+    )
 
 
 def _predict(before: str, after: str, *, heads: bool) -> list[str]:

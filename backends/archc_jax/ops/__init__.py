@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from archc_jax.ops import activation, conv, crop, dropout, linear, merge, norm, pool
+from archc_jax.ops import activation, conv, crop, dropout, exchange, linear, merge, norm, pool
 from archc_jax.ops.base import EMITTERS
 
-__all__ = ["EMITTERS", "activation", "conv", "crop", "dropout", "linear", "merge", "norm", "pool"]
+__all__ = [
+    "EMITTERS",
+    "activation",
+    "conv",
+    "crop",
+    "dropout",
+    "exchange",
+    "linear",
+    "merge",
+    "norm",
+    "pool",
+]

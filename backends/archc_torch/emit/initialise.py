@@ -45,7 +45,7 @@ def reset_parameters(outline: Outline) -> list[str]:
 
 def _docstring(said: str) -> list[str]:
     text = docstring(said)
-    if len(text) + 14 <= 88:
+    if len(text) + 15 <= 88:
         return [f'        """{text}."""']
     lines = ['        """Initialise by the recipe.', ""]
     for part in text.split("; "):

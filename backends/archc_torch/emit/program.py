@@ -20,7 +20,7 @@ from archc_torch.emit.initialise import reset_parameters
 from archc_torch.emit.names import GLOBALS, METHODS, MODULE_NAMES
 from archc_torch.ops import EMITTERS
 from archc_torch.ops.base import as_features, as_map
-from archc_torch.runtime import FUNCTIONS
+from archc_torch.runtime import FUNCTIONS, TOWERS
 
 
 def emit(graph: Graph) -> Program:
@@ -91,12 +91,13 @@ class Torch(Dialect):
 
     @override
     def runtime(self, names: Collection[str]) -> list[str]:
-        return carried(FUNCTIONS, names)
+        return [*carried(TOWERS, names), *carried(FUNCTIONS, names)]
 
     @override
     def imports(self, code: str) -> list[str]:
         functional = ["import torch.nn.functional as F"] if re.search(r"\bF\.", code) else []
-        return ["import torch", *functional, "from torch import Tensor, nn"]
+        towers = ["import torch.distributed as dist"] if re.search(r"\bdist\.", code) else []
+        return ["import torch", *towers, *functional, "from torch import Tensor, nn"]
 
     @override
     def preamble(self) -> list[str]:
@@ -105,6 +106,9 @@ class Torch(Dialect):
     @override
     def main(self) -> str:
         shape = ", ".join(str(size) for size in self.outline.graph.input)
+        towers = self.outline.graph.part_of
+        if towers > 1:
+            return _main_of_one(self.outline.net.name, shape, towers)
         return "\n".join(
             [
                 'if __name__ == "__main__":',
@@ -118,6 +122,23 @@ class Torch(Dialect):
     @override
     def key(self, name: str) -> str:
         return self.outline.keys[name]
+
+
+def _main_of_one(name: str, shape: str, towers: int) -> str:
+    """What a program of one tower does that is run in a process a tower."""
+    return "\n".join(
+        [
+            'if __name__ == "__main__":',
+            f"    # torchrun --nproc-per-node {towers} FILE",
+            '    dist.init_process_group("gloo")',
+            f"    model = {name}().eval()",
+            f"    outputs = model(torch.zeros(1, {shape}))",
+            "    count = sum(parameter.numel() for parameter in model.parameters())",
+            f"    tower = dist.get_rank() % {towers}",
+            '    print(f"tower {tower}: {tuple(outputs.shape)}, {count:,} parameters")',
+            "    dist.destroy_process_group()",
+        ]
+    )
 
 
 def _predict(before: str, after: str) -> list[str]:

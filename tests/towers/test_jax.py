@@ -1,0 +1,128 @@
+"""Towers on JAX's CPU devices are the net on one device: in float64, whatever is exchanged.
+
+JAX is told the number of devices before it starts, so in a process of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from archc.analysis.plan import Form, plan
+from tests.nets import ROOT
+from tests.towers import nets
+
+CLOSE = 1e-12
+"""Sums in another order, in float64."""
+
+
+def found(net: str, device: str, sizes: tuple[int, ...]) -> Any:
+    """What `jax_script` prints."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.towers.jax_script", net, device, ",".join(map(str, sizes))],
+        cwd=ROOT,
+        env={**os.environ, "JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def planned(net: str, devices: int, batch: int) -> tuple[Form, list[tuple[str, int]]]:
+    """The plan, and its collectives between towers: the kind, and the bytes of what they give in
+    float64, which is one part of what is scattered."""
+    graph = getattr(nets, net)()
+    form = next(
+        form
+        for form in plan(graph, devices, batch=batch).forms
+        if isinstance(form, Form) and form.towers > 1
+    )
+    return form, sorted(
+        (way.kind, 2 * way.size // (form.towers if way.kind == "reduce-scatter" else 1))
+        for place in form.places
+        for way in (place.forward, place.backward)
+        if way and way.devices == form.towers and place.layer != place.source
+    )
+
+
+def check(seen: Any) -> None:
+    """The same as one device, with dropout: its masks are one device's too."""
+    assert seen["started"] == 0
+    for one, spread in seen["losses"]:
+        assert spread == pytest.approx(one, rel=CLOSE)
+    assert all(seen["wrong"])
+    assert seen["moved"] > 1e-2
+    assert seen["weights"] < CLOSE
+    assert seen["optimizer"] < CLOSE
+    assert seen["predicted"] < 1e-6  # probabilities are handed out in float32
+    assert seen["chance"] == 0
+
+
+def test_alexnet_on_two_devices() -> None:
+    """Ten steps; a step has the seven collectives of the paper's Figure 2 and no other."""
+    seen = found("alexnet", "cpu:2", (4,) * 10)
+    check(seen)
+    assert seen["device"] == "cpu:2, 2 towers"
+    form, collectives = planned("alexnet", 2, 4)
+    assert sorted((kind, size) for kind, _, size in seen["collectives"]) == collectives
+    assert [kind for kind, _ in collectives].count("all-gather") == 4
+    assert [kind for kind, _ in collectives].count("reduce-scatter") == 3
+    # A device holds one tower's weights and fc8: what the plan says, of 4 bytes each.
+    assert seen["held"]["conv2.kernel"] == ["(5, 5, 4, 4)"]
+    sizes = [eval_shape(shape) for (shape,) in seen["held"].values()]
+    assert 4 * sum(sizes) == form.memory.weights
+
+
+def eval_shape(text: str) -> int:
+    """The elements of `(5, 5, 4, 4)`."""
+    product = 1
+    for size in text.strip("(),").split(","):
+        product *= int(size)
+    return product
+
+
+def test_two_replicas_of_two_towers() -> None:
+    """Four devices, a trunk, two towers in a row, residuals, a head; one batch comes out odd."""
+    seen = found("mixed", "cpu:4", (8, 8, 7, 8))
+    check(seen)
+    assert seen["device"] == "cpu:4, 2 replicas of 2 towers"
+    form, collectives = planned("mixed", 4, 8)
+    # The mesh is (data, tower): the devices of a replica stand in a row.
+    between = [(kind, size) for kind, groups, size in seen["collectives"] if groups == TOWERS]
+    assert sorted(between) == collectives
+    # Between replicas go the gradients, batch norm's statistics and a few numbers of the loss.
+    assert form.gradients is not None
+    statistics = [place for place in form.places if place.layer == place.source]
+    least = 2 * form.gradients.size + sum(
+        2 * way.size for place in statistics for way in (place.forward, place.backward) if way
+    )
+    summed = sum(
+        size
+        for kind, groups, size in seen["collectives"]
+        if groups != TOWERS and kind == "all-reduce"
+    )
+    assert least <= summed <= least + 8 * 40
+
+
+TOWERS = "{{0,1},{2,3}}"
+
+
+@pytest.mark.slow
+def test_three_towers() -> None:
+    """Blocks, a repeat, deconv, channel norms and stochastic depth, on three devices."""
+    seen = found("three", "cpu:3", (4,) * 10)
+    check(seen)
+    _, collectives = planned("three", 3, 4)
+    assert sorted((kind, size) for kind, _, size in seen["collectives"]) == collectives
+
+
+@pytest.mark.slow
+def test_ten_steps_of_two_replicas() -> None:
+    check(found("alexnet", "cpu:4", (6, 6, 5, 6, 6, 6, 1, 6, 6, 6)))
