@@ -132,6 +132,20 @@ class DevicesTooLate(Diagnostic):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TowersOnHosts(Diagnostic):
+    """Towers on devices of their own, and several machines."""
+
+    code: ClassVar[str] = "E0610"
+    backend: str
+
+    def message(self) -> str:
+        return f"the backend '{self.backend}' has the towers of a net on one machine"
+
+    def help(self) -> str:
+        return "--parallel data, or one machine"
+
+
+@dataclass(frozen=True, kw_only=True)
 class AlwaysCompiled(Diagnostic):
     """`--compile` of a backend that compiles every step anyway."""
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from archc_jax.hosts import is_key
 from archc_jax.weights import by_path, joined
 
 Arrays = dict[str, jax.Array]
@@ -40,17 +41,13 @@ def arrays_of(state: nnx.State) -> Arrays:
     return {path: variable.get_value() for path, variable in by_path(state).items()}
 
 
-def _is_key(array: jax.Array) -> bool:
-    return jnp.issubdtype(array.dtype, jax.dtypes.prng_key)
-
-
 def plain(array: jax.Array) -> np.ndarray:
     """A part of a stream's state as numbers."""
-    return np.array(jax.random.key_data(array) if _is_key(array) else array)
+    return np.array(jax.random.key_data(array) if is_key(array) else array)
 
 
 def like(array: jax.Array, numbers: np.ndarray) -> jax.Array:
     """The inverse of `plain`, of the same kind as an array."""
-    if _is_key(array):
+    if is_key(array):
         return jax.random.wrap_key_data(jax.device_put(numbers), impl=jax.random.key_impl(array))
     return jax.device_put(numbers.astype(array.dtype))

@@ -33,9 +33,9 @@ class JaxBackend:
         return build(program)
 
     def crew(self) -> Crew:
-        from archc.train.crew import Alone
+        from archc_jax.processes import crew
 
-        return Alone()
+        return crew()
 
     def engine(
         self,

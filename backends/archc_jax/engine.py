@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -15,7 +15,7 @@ from flax import nnx
 from archc.backend import Program, Step
 from archc.computing import AS_WRITTEN, Computing
 from archc.diagnostics import fail
-from archc.errors.backends import AlwaysCompiled
+from archc.errors.backends import AlwaysCompiled, TowersOnHosts
 from archc.errors.recipes import NoRecipe
 from archc.ir import Graph
 from archc.not_finite import Fault, Seen, backward_fault, forward_fault, layers
@@ -25,11 +25,12 @@ from archc.pieces import pieces
 from archc.program_module import load_program
 from archc.recipe import Recipe
 from archc.towers import divided
-from archc.train.crew import Alone, Crew
+from archc.train.crew import Crew
 from archc.trainable import filters, trainable, wide
 from archc.weights import check_names
 from archc_jax.arrays import Arrays, arrays_of, as_state, chosen, like, plain, taken_in
 from archc_jax.devices import described, find_mesh
+from archc_jax.hosts import HostsLayout
 from archc_jax.layout import WHOLE, Layout
 from archc_jax.limit import limited
 from archc_jax.loss import cross_entropy
@@ -37,6 +38,7 @@ from archc_jax.module import abstract, build
 from archc_jax.not_finite import Odd, counted, looked, odd, probed
 from archc_jax.optimizer import replaced, rule, slots, steps
 from archc_jax.precision import Arithmetic, are_finite, widened
+from archc_jax.processes import crew
 from archc_jax.recompute import recompute
 from archc_jax.towers import TowersLayout
 from archc_jax.weights import by_path, canonical, dump, load, stored
@@ -55,8 +57,9 @@ class JaxEngine:
     ones in their memory. The net itself is what traces are made of; its own arrays are brought
     up to date where it is asked for its weights.
 
-    Several devices hold all weights each, and share out the images of a batch. Where they do not
-    come out even, XLA's partitioner pads the shares and masks what it padded: losses and
+    Several devices, on one machine or on several, hold all weights each, and share out the images
+    of a batch; each machine has a process, which is given the images of its devices. Where they
+    do not come out even, XLA's partitioner pads the shares and masks what it padded: losses and
     statistics are those of the images alone, whatever the number of devices.
 
     With `part`, the program of one tower, each device of a replica has a tower of the net, and
@@ -81,12 +84,14 @@ class JaxEngine:
         if computing.compile:
             fail(AlwaysCompiled(backend="jax"))
         self._form = recipe.optimizer
+        self.crew: Crew = crew()
+        if part and self.crew.size > 1:
+            fail(TowersOnHosts(backend="jax"))
         mesh = find_mesh(device, towers_of(graph) if part else 1)
-        self._layout = Layout(mesh)
+        self._layout = HostsLayout(mesh, self.crew) if self.crew.size > 1 else Layout(mesh)
         if part:
             self._layout = TowersLayout(mesh, {program.keys[name] for name in divided(graph)})
         self.device = described(mesh)
-        self.crew: Crew = Alone()
         self.versions: Mapping[str, str] = {
             name: version(name) for name in ("jax", "jaxlib", "flax", "optax")
         }
@@ -104,7 +109,7 @@ class JaxEngine:
         self._loss_weights: dict[str, float] = getattr(
             load_program(part or program), "LOSS_WEIGHTS", {"logits": 1.0}
         )
-        with jax.default_device(mesh.devices.flat[0]):
+        with jax.default_device(mesh.local_devices[0]):
             self._model = build(program, seed)
         # What is traced is the program of one tower, where there is one.
         traced = abstract(part) if part else self._model
@@ -145,17 +150,19 @@ class JaxEngine:
             out_shardings=sharding((self._parameters, self._optimizer, 0)),
         )
         self._taken_in = jax.jit(taken_in, donate_argnums=0, out_shardings=sharding(self._averages))
+        # Predictions are this process's own.
+        here = self._layout.here
         self._predict = jax.jit(
-            mapped(self._predicted, lambda _: WHOLE), out_shardings=sharding(0.0)
+            here.mapped(self._predicted, lambda _: WHOLE), out_shardings=here.sharding(0.0)
         )
         self._look = jax.jit(mapped(self._looked, lambda _: WHOLE), out_shardings=sharding(0.0))
 
     def share(self, count: int) -> slice:
-        """All of a batch: the compiled step shares it out over the devices."""
-        return slice(count)
+        """The part of a batch that this process's devices take; the compiled step shares it out."""
+        return self._layout.share(count)
 
     def step(self, images: np.ndarray, labels: np.ndarray, lr: float, size: int) -> Step:
-        """One optimiser step on a batch `(N, C, H, W)`, `(N,)`, of N = `size` images."""
+        """One optimiser step on a share `(N, C, H, W)`, `(N,)` of a batch of `size` images."""
         if self._accumulate == 1:
             self._parameters, self._others, self._optimizer, seen = self._step(
                 self._parameters,
@@ -163,15 +170,15 @@ class JaxEngine:
                 self._optimizer,
                 lr,
                 self._arithmetic.factor,
-                self._batch(images),
-                self._batch(labels),
+                self._layout.place_batch(images, size),
+                self._layout.place_batch(labels, size),
             )
         else:
             seen = self._step_in_pieces(images, labels, lr, size)
         loss, wrong, finite = jax.device_get(seen)
         fault: Fault | None = None
         if not np.isfinite(loss) or not self._arithmetic.took(finite=bool(finite)):
-            fault = self._fault(images, labels, of_the_loss=not np.isfinite(loss))
+            fault = self._fault(images, labels, size, of_the_loss=not np.isfinite(loss))
         if not finite or fault is not None:
             return Step(float(loss), int(wrong), skipped=fault is None, fault=fault)
         if self._average is not None:
@@ -187,15 +194,15 @@ class JaxEngine:
     ) -> Found:
         """The same step, of gradients that are summed up piece by piece."""
         sums = (jax.tree.map(jnp.zeros_like, self._parameters), jnp.zeros(()), jnp.zeros((), int))
-        for piece in pieces(len(labels), self._accumulate):
+        for part, placed, answers in self._pieces(images, labels, size):
             self._others, sums = self._add(
                 self._parameters,
                 self._others,
                 self._place(sums),
-                len(labels[piece]) / size,
+                part,
                 self._arithmetic.factor,
-                self._batch(images[piece]),
-                self._batch(labels[piece]),
+                placed,
+                answers,
             )
         gradients, loss, wrong = sums
         self._parameters, self._optimizer, finite = self._update(
@@ -203,17 +210,30 @@ class JaxEngine:
         )
         return loss, wrong, finite
 
-    def _fault(self, images: np.ndarray, labels: np.ndarray, *, of_the_loss: bool) -> Fault:
+    def _pieces(
+        self, images: np.ndarray, labels: np.ndarray, size: int
+    ) -> Iterator[tuple[float, jax.Array, jax.Array]]:
+        """The pieces that a batch is computed in, of which this process has its share: which part
+        of the batch each is, and its images and labels where they are computed with."""
+        images, labels = self._layout.whole(images, size), self._layout.whole(labels, size)
+        for piece in pieces(size, self._accumulate):
+            count = piece.stop - piece.start
+            mine = self._layout.share(count)
+            yield (
+                count / size,
+                self._layout.place_batch(images[piece][mine], count),
+                self._layout.place_batch(labels[piece][mine], count),
+            )
+
+    def _fault(
+        self, images: np.ndarray, labels: np.ndarray, size: int, *, of_the_loss: bool
+    ) -> Fault:
         """The layer at fault, by the same step once more, with everything in it looked at."""
         seen = {layer: Seen() for layer in layers(self._graph)}
         outputs: list[int] = []
-        for piece in pieces(len(labels), self._accumulate):
+        for _, placed, answers in self._pieces(images, labels, size):
             found, ends = self._look(
-                self._parameters,
-                self._others,
-                self._arithmetic.factor,
-                self._batch(images[piece]),
-                self._batch(labels[piece]),
+                self._parameters, self._others, self._arithmetic.factor, placed, answers
             )
             counted(jax.device_get(found), seen)
             outputs = [
@@ -226,8 +246,9 @@ class JaxEngine:
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Class probabilities `(N, classes)` in evaluation mode."""
-        parameters, others = self._judged()
-        found = self._predict(parameters, others, self._batch(images))
+        parameters, others = self._layout.local(self._judged())
+        batch = self._layout.here.place_batch(images, len(images))
+        found = self._predict(parameters, others, batch)
         return np.asarray(found, np.float32)
 
     def weights(self) -> dict[str, np.ndarray]:
@@ -355,7 +376,7 @@ class JaxEngine:
         """The mean loss of some images, and every head's logits, the net's own first."""
         # Any: a call is the program's.
         net: Any = model
-        outputs: Any = net(self._maps(images))
+        outputs: Any = net(self._maps(images, self._layout))
         # A net without aux heads returns its logits alone.
         every: tuple[jax.Array, ...] = outputs if isinstance(outputs, tuple) else (outputs,)
         losses = [
@@ -416,20 +437,17 @@ class JaxEngine:
         with jax.default_matmul_precision("highest"):
             if self._arithmetic.is_half:
                 # As the program's own `predict`, but for the softmax, which is float32's.
-                return jax.nn.softmax(widened(model(self._maps(images))))
+                return jax.nn.softmax(widened(model(self._maps(images, self._layout.here))))
             # `predict` is a method of every program that ends in softmax.
-            return model.predict(self._maps(images))
+            return model.predict(self._maps(images, self._layout.here))
 
-    def _maps(self, images: jax.Array) -> jax.Array:
+    def _maps(self, images: jax.Array, layout: Layout) -> jax.Array:
         """(N, C, H, W) as (N, H, W, C), shared out over the devices."""
         maps = self._arithmetic.images(images).transpose(0, 2, 3, 1)
-        return jax.lax.with_sharding_constraint(maps, self._layout.shared_out)
+        return jax.lax.with_sharding_constraint(maps, layout.shared_out)
 
     def _rule(self, lr: jax.Array | float) -> optax.GradientTransformation:
         return rule(self._form, lr, self._undecayed)
-
-    def _batch(self, array: np.ndarray) -> jax.Array:
-        return self._layout.place_batch(array)
 
     def _place(self, tree: Any) -> Any:
         return self._layout.place(tree)

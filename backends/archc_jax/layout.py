@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from archc_jax.devices import DATA
@@ -34,12 +35,29 @@ class Layout:
         """A tree of arrays, put where they lie."""
         return jax.device_put(tree, self.sharding(tree))
 
-    def place_batch(self, array: Any) -> jax.Array:
-        """Images or labels: a share on each replica where they come out even, else all on each,
-        of which the compiled step takes its share."""
-        even = len(array) % self.replicas == 0
-        spec = PartitionSpec(DATA) if even else WHOLE
-        return jax.device_put(array, NamedSharding(self.mesh, spec))
+    def share(self, count: int) -> slice:
+        """The part of a batch of so many images that this process is given."""
+        return slice(count)
+
+    def whole(self, share: np.ndarray, count: int) -> np.ndarray:
+        """The batch of which every process has its share."""
+        return share
+
+    def place_batch(self, share: np.ndarray, count: int) -> jax.Array:
+        """Images or labels of a batch of `count`, of which this process has its share: a part on
+        each replica where they come out even, else all on each, of which the compiled step takes
+        its part."""
+        spec = PartitionSpec(DATA) if count % self.replicas == 0 else WHOLE
+        return jax.device_put(share, NamedSharding(self.mesh, spec))
+
+    @property
+    def here(self) -> Layout:
+        """The layout of this process's devices alone."""
+        return self
+
+    def local(self, tree: Any) -> Any:
+        """A tree of arrays that lie as here, as this process's devices have them."""
+        return tree
 
     def everywhere(self, flag: jax.Array) -> jax.Array:
         """Within a mapped function: whether a flag is set on every device."""

@@ -46,6 +46,7 @@ ELSEWHERE = {
     "E0719": "tests/data/test_generated.py::test_no_number_of_images",
     "E0720": "tests/data/test_reading.py::test_without_grain",
     "E0721": "tests/data/test_reading.py::test_a_process_that_was_killed",
+    "E0610": "tests/jax/test_hosts.py::test_towers_stay_on_one_machine",
     "E0801": "tests/train/test_driver.py::test_faults_are_found_before_the_folder_is_made",
     "E0802": "tests/train/test_driver.py::test_divergence_names_the_step_and_keeps_the_best",
     "E0803": "tests/train/test_driver.py::test_predictions_are_checked",

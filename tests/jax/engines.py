@@ -52,9 +52,10 @@ def graph(
     return check(Source("net.arch", text % (dropout, momentum, decayed)))
 
 
-def engine(of: Graph, *, seed: int = 0, device: str = "cpu") -> JaxEngine:
+def engine(of: Graph, *, seed: int = 0, device: str = "cpu", accumulate: int = 1) -> JaxEngine:
     assert of.recipe is not None
-    return backend.engine(compile_graph(of, "jax"), of, of.recipe, device=device, seed=seed)
+    program = compile_graph(of, "jax")
+    return backend.engine(program, of, of.recipe, device=device, seed=seed, accumulate=accumulate)
 
 
 def batch(size: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -38,8 +38,9 @@ def collectives(made: JaxEngine, images: np.ndarray, labels: np.ndarray) -> list
     """Kind, devices of a group and bytes of each collective of the compiled step, which the engine
     then uses for batches of that size."""
     arrays = (made._parameters, made._others, made._optimizer, 0.1)
+    batch = (made._layout.place_batch(each, len(labels)) for each in (images, labels))
     others = made._step
-    compiled = others.lower(*arrays, made._batch(images), made._batch(labels)).compile()
+    compiled = others.lower(*arrays, *batch).compile()
 
     def step(*given: Any) -> Any:
         return (compiled if len(given[-1]) == len(labels) else others)(*given)

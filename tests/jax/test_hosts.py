@@ -1,0 +1,81 @@
+"""Several machines give what one device gives: here processes that meet on loopback."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from archc_jax import engine
+
+from archc.diagnostics import DiagnosticError
+from archc.driver import compile_graph
+from archc.train.crew import Alone
+
+from .engines import TOWERS, graph
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def free_port() -> int:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return held.getsockname()[1]
+
+
+def trained(hosts: int, device: str, pieces: int, folder: Path) -> list[dict[str, np.ndarray]]:
+    """What each of so many processes came to."""
+    port = free_port()
+    files = [folder / f"{host}-of-{hosts}.npz" for host in range(hosts)]
+    words = [
+        [str(word) for word in (host, hosts, port, device, pieces, file)]
+        for host, file in enumerate(files)
+    ]
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.jax.hosts_script", *each],
+            cwd=ROOT,
+            env={**os.environ, "JAX_PLATFORMS": "cpu"},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for each in words
+    ]
+    for process in started:
+        said = process.communicate(timeout=300)[1]
+        assert process.returncode == 0, said
+    return [dict(np.load(file)) for file in files]
+
+
+@pytest.mark.parametrize("pieces", [1, pytest.param(3, marks=pytest.mark.slow)])
+def test_two_machines_with_two_devices_are_one_device(pieces: int, tmp_path: Path) -> None:
+    """Losses, statistics, weights, velocity and dropout's masks, also where it comes out uneven."""
+    (one,) = trained(1, "cpu", pieces, tmp_path)
+    two = trained(2, "cpu:2", pieces, tmp_path)
+    for rank, each in enumerate(two):
+        assert each.pop("rank").tolist() == [rank, 2]
+        # The greatest flag; sums of 64 bits.
+        assert each.pop("agreed").tolist() == [7, 0.1 + 1.1, 2.0**41]
+        assert each.keys() == one.keys() - {"rank", "agreed"}
+        for name, array in each.items():
+            np.testing.assert_array_equal(array, two[0][name], err_msg=name)
+            apart = np.abs(array.astype(np.float64) - one[name].astype(np.float64)).max()
+            # Sums in another order, in float64; probabilities are handed out in float32.
+            assert apart < (1e-6 if name == "probabilities" else 1e-12), name
+
+
+def test_towers_stay_on_one_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    class TwoMachines(Alone):
+        size = 2
+
+    of = graph(text=TOWERS)
+    assert of.recipe is not None
+    program = compile_graph(of, "jax")
+    monkeypatch.setattr(engine, "crew", TwoMachines)
+    with pytest.raises(DiagnosticError, match="on one machine") as caught:
+        engine.JaxEngine(program, of, of.recipe, device="cpu", seed=0, part=program)
+    assert caught.value.diagnostics[0].code == "E0610"
