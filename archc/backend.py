@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from archc.ir import Graph
     from archc.recipe import Recipe
     from archc.train.crew import Crew
+    from archc.train.launch import Launch
 
 GROUP = "archc.backends"
 
@@ -67,6 +68,11 @@ class Engine(Protocol):
 
     versions: Mapping[str, str]
     """Versions of what the engine uses, for the log: `{"torch": "2.13.0"}`."""
+
+    @property
+    def devices(self) -> int:
+        """How many devices train this net, those of all processes."""
+        ...
 
     @property
     def crew(self) -> Crew:
@@ -130,6 +136,17 @@ class Backend(Protocol):
         framework's own (an `nn.Module` in PyTorch).
 
         Raises `ImportError` where the framework is not installed.
+        """
+        ...
+
+    processes: bool
+    """Whether each device needs a process of its own."""
+
+    def launch(self, asked: Launch) -> int:
+        """Start workers that run a command line, watch them, and start them again where they are
+        lost; the exit status of the command.
+
+        Raises `DiagnosticError` where they cannot be started (E06) or are lost for good (E0830).
         """
         ...
 

@@ -8,13 +8,14 @@ pool or a sum, is found by the graph.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Literal
 
 from archc.diagnostics import Frame, Span
 
 if TYPE_CHECKING:
     from archc.ir import Graph, Node
+    from archc.train.crew import Crew
 
 What = Literal["images", "weights", "output", "loss", "gradient"]
 
@@ -51,6 +52,17 @@ class Fault:
 def layers(graph: Graph) -> list[str]:
     """The layers that are looked at: those with weights, by canonical name, in order."""
     return [node.path for node in graph.nodes if graph.weights(node)]
+
+
+def agreed(crew: Crew, seen: Mapping[str, Seen], outputs: Sequence[int]) -> list[int]:
+    """Add up what all processes have seen, in place; gives the sums of `outputs`."""
+    names = [field.name for field in fields(Seen)]
+    mine = [float(getattr(here, name)) for here in seen.values() for name in names]
+    sums = iter(crew.summed([*mine, *map(float, outputs)]))
+    for here in seen.values():
+        for name in names:
+            setattr(here, name, int(next(sums)))
+    return [int(value) for value in sums]
 
 
 def forward_fault(graph: Graph, seen: Mapping[str, Seen], outputs: Sequence[int]) -> Fault:

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archc.cli.common import add_spec, load, positive
-from archc.cli.jobs import add_devices, device, make_job
+from archc.cli.jobs import add_devices, crew, device, make_job
 
 if TYPE_CHECKING:
-    from archc.computing import Precision
     from archc.data.pipeline import Statistics
-    from archc.ir import Graph
+    from archc.train import Job
 
 _EPILOG = """\
 A run's folder says by itself what net it is, on what data, and with what weights it ended.
@@ -47,68 +46,87 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
     """Measure and print; 0 whatever the error is."""
+    from archc.train import supervisor
+    from archc.train.settings import is_run
+
+    if is_run(Path(arguments.spec)):
+        if arguments.settings or arguments.shape or arguments.width:
+            parser.error("a run has its own --set, --input and --width")
+    elif arguments.weights is None:
+        parser.error("the following arguments are required: --weights FILE, for a spec")
+    if supervisor.is_worker():
+        return supervisor.work(lambda: _measured(arguments))
+    status = _launched(arguments)
+    return _measured(arguments) if status is None else status
+
+
+def _launched(arguments: argparse.Namespace) -> int | None:
+    """The exit status of workers that measure by the same command line; None where the devices
+    need none."""
+    from archc.backend import backend as find
+    from archc.devices import asked_for
+    from archc.train.launch import Launch
+    from archc.train.settings import is_run, read_settings
+    from archc.train.supervisor import Limits
+
+    asked = device(arguments) or "auto"
+    if asked_for(asked) == 1:
+        return None
+    path = Path(arguments.spec)
+    name = arguments.backend or (read_settings(path).backend if is_run(path) else "torch")
+    framework = find(name)
+    if not framework.processes:
+        return None
+    command, *rest = arguments.words
+    # Nothing would be gone on with: a worker that is lost is not started again.
+    words = (command, "--backend", name, *rest)
+    return framework.launch(Launch(words=words, device=asked, limits=Limits(restarts=0)))
+
+
+def _measured(arguments: argparse.Namespace) -> int:
+    """Measure in this process; the exit status."""
+    from archc.train import measure
+    from archc.train.crew import ElsewhereError, Together
     from archc.train.settings import is_run
 
     path = Path(arguments.spec)
-    if is_run(path):
-        if arguments.settings or arguments.shape or arguments.width:
-            parser.error("a run has its own --set, --input and --width")
-        return _of_run(path, arguments)
-    if arguments.weights is None:
-        parser.error("the following arguments are required: --weights FILE, for a spec")
-    graph = load(arguments)
-    return _measured(
-        graph,
+    settled = _of_run if is_run(path) else _of_spec
+    try:
+        measure(*Together(crew(arguments)).do(lambda: settled(path, arguments)))
+    except ElsewhereError:
+        return 1
+    return 0
+
+
+def _of_spec(_: Path, arguments: argparse.Namespace) -> tuple[Job, Path, Statistics | None]:
+    weights = Path(arguments.weights)
+    job = make_job(
+        load(arguments),
         arguments,
         backend=arguments.backend or "torch",
+        device=device(arguments) or "auto",
         data=arguments.data or "digits",
-        weights=Path(arguments.weights),
+        run_dir=weights.parent,
         batch=arguments.batch,
-        statistics=None,
-        precision="fp32",
     )
+    return job, weights, None
 
 
-def _of_run(path: Path, arguments: argparse.Namespace) -> int:
+def _of_run(path: Path, arguments: argparse.Namespace) -> tuple[Job, Path, Statistics | None]:
     from archc import driver
+    from archc.computing import Computing
     from archc.train.settings import read_settings, read_statistics
 
     settings = read_settings(path)
-    return _measured(
+    weights = Path(arguments.weights) if arguments.weights else path / "weights.safetensors"
+    job = make_job(
         driver.load(str(path / "spec.arch")),
         arguments,
         backend=arguments.backend or settings.backend,
-        data=arguments.data or settings.data,
-        weights=Path(arguments.weights) if arguments.weights else path / "weights.safetensors",
-        batch=arguments.batch or settings.batch,
-        statistics=read_statistics(path),
-        precision=settings.computing.precision,
-    )
-
-
-def _measured(
-    graph: Graph,
-    arguments: argparse.Namespace,
-    *,
-    backend: str,
-    data: str,
-    weights: Path,
-    batch: int | None,
-    statistics: Statistics | None,
-    precision: Precision,
-) -> int:
-    from archc.computing import Computing
-    from archc.train import measure
-
-    job = make_job(
-        graph,
-        arguments,
-        backend=backend,
         device=device(arguments) or "auto",
-        data=data,
+        data=arguments.data or settings.data,
         run_dir=weights.parent,
-        batch=batch,
-        computing=Computing(precision=precision),
+        batch=arguments.batch or settings.batch,
+        computing=Computing(precision=settings.computing.precision),
     )
-    measure(job, weights, statistics)
-    return 0
+    return job, weights, read_statistics(path)

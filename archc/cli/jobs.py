@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from archc.towers import Parallel
     from archc.train import Job
     from archc.train.cadence import Every
+    from archc.train.crew import Crew
     from archc.train.warm_start import Pair
 
 
@@ -38,6 +39,15 @@ def add_devices(parser: argparse.ArgumentParser) -> None:
         default=0,
         help="N processes read image files; 0 (default): threads of the one that trains",
     )
+
+
+def crew(arguments: argparse.Namespace) -> Crew:
+    """The processes that this one works with. A worker is told its backend by who starts it."""
+    from archc.backend import backend as find
+    from archc.train.crew import Alone
+    from archc.train.supervisor import is_worker
+
+    return find(arguments.backend).crew() if is_worker() and arguments.backend else Alone()
 
 
 def add_parallel(parser: argparse.ArgumentParser) -> None:

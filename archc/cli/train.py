@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -10,13 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archc.cli.common import add_spec, load, not_negative, positive
-from archc.cli.jobs import add_devices, add_parallel, device, make_job
+from archc.cli.jobs import add_devices, add_parallel, crew, device, make_job
 from archc.computing import PRECISIONS, Computing
+from archc.diagnostics import printable
 
 if TYPE_CHECKING:
     from archc.ir import Graph
     from archc.train import Job
     from archc.train.cadence import Every
+    from archc.train.launch import Meeting
     from archc.train.warm_start import Pair
 
 _EPILOG = """\
@@ -122,6 +125,20 @@ def declare(parser: argparse.ArgumentParser) -> None:
         help="train in a process of its own, which is started again N times when it is lost (3 "
         "with several devices)",
     )
+    several = parser.add_argument_group("several machines, each with the same command line")
+    several.add_argument("--hosts", metavar="N", type=positive, help="how many there are")
+    several.add_argument(
+        "--host",
+        metavar="I",
+        type=not_negative,
+        help="which this one is, from 0, where the run is kept",
+    )
+    several.add_argument(
+        "--meet",
+        metavar="ADDRESS:PORT",
+        type=_address,
+        help="an address of number 0, where they find one another",
+    )
     parser.add_argument(
         "--stall",
         metavar="SECONDS",
@@ -150,25 +167,64 @@ def run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
             # 0 is a seed; what was not said is None, or no settings at all.
             if getattr(arguments, name) not in (None, []):
                 parser.error(f"argument --resume: the run has its own {word}")
+    meeting = _meeting(parser, arguments)
     from archc.train import supervisor
 
     if supervisor.is_worker():
+        if arguments.output is None and arguments.resume is None:
+            parser.error("argument -o: the workers have to find one folder, which is not said")
         return supervisor.work(lambda: _trained(arguments))
-    if _is_watched(arguments):
-        return _launched(arguments)
+    if meeting or _is_watched(arguments):
+        return _launched(arguments, meeting)
     return _trained(arguments)
 
 
 def _trained(arguments: argparse.Namespace) -> int:
     """Train in this process; the exit status."""
     from archc.train import train
+    from archc.train.crew import ElsewhereError, Together
+
+    try:
+        job = Together(crew(arguments)).do(lambda: _job(arguments))
+        return 0 if train(job).status == "finished" else 130
+    except ElsewhereError:
+        return 1
+
+
+def _job(arguments: argparse.Namespace) -> Job:
     from archc.train.checkpoint import any_in
     from archc.train.supervisor import why_restarted
 
     if why_restarted() and arguments.resume is None and any_in(Path(arguments.output)):
         arguments.resume = arguments.output
-    job = _new(arguments) if arguments.resume is None else _resumed(arguments)
-    return 0 if train(job).status == "finished" else 130
+    return _new(arguments) if arguments.resume is None else _resumed(arguments)
+
+
+def _meeting(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> Meeting | None:
+    """The machines that train together, None where it is one."""
+    said = {name: getattr(arguments, name) is not None for name in ("hosts", "host", "meet")}
+    if not any(said.values()):
+        return None
+    if not all(said.values()):
+        missing = next(name for name, is_said in said.items() if not is_said)
+        parser.error(f"argument --{missing}: --hosts, --host and --meet go together")
+    if arguments.host >= arguments.hosts:
+        parser.error(f"argument --host: the last of {arguments.hosts} is {arguments.hosts - 1}")
+    if arguments.output is None and arguments.resume is None:
+        parser.error("argument -o: the machines have to find one folder, which is not said")
+    from archc.train.launch import Meeting
+
+    address, port = arguments.meet
+    return Meeting(arguments.hosts, arguments.host, address, port)
+
+
+def _address(text: str) -> tuple[str, int]:
+    """`10.0.0.1:29400`, `node1:29400`."""
+    address, _, port = text.rpartition(":")
+    number = positive(port)
+    if re.fullmatch(r"[A-Za-z0-9.-]{1,255}", address) is None or number > 65535:
+        raise argparse.ArgumentTypeError(f"'{printable(text)}' is not ADDRESS:PORT")
+    return address, number
 
 
 def _is_watched(arguments: argparse.Namespace) -> bool:
@@ -183,21 +239,34 @@ def _is_watched(arguments: argparse.Namespace) -> bool:
     return asked_for(devices) > 1
 
 
-def _launched(arguments: argparse.Namespace) -> int:
-    """Have a worker train, by the same command line; its exit status."""
-    from archc.train.supervisor import RESTARTS, STALL, Limits, supervise
+def _launched(arguments: argparse.Namespace, meeting: Meeting | None) -> int:
+    """Have workers train, by the same command line; the exit status."""
+    from archc.backend import backend as find
+    from archc.train.launch import Launch
+    from archc.train.settings import read_settings
+    from archc.train.supervisor import RESTARTS, STALL, Limits
 
-    words: list[str] = [*arguments.words]
+    before = None if arguments.resume is None else read_settings(Path(arguments.resume))
+    name = arguments.backend or (before.backend if before else "torch")
     run_dir = arguments.resume or arguments.output
+    # Settled here, for every worker has to find it again.
+    settled = ["--backend", name]
     if run_dir is None:
-        # Settled here, for every worker has to find it again.
         run_dir = str(_default(load(arguments)))
-        words += ["-o", run_dir]
-    limits = Limits(
-        RESTARTS if arguments.restarts is None else arguments.restarts,
-        STALL if arguments.stall is None else arguments.stall,
+        settled += ["-o", run_dir]
+    command, *rest = arguments.words
+    return find(name).launch(
+        Launch(
+            words=(command, *settled, *rest),
+            run=run_dir,
+            device=device(arguments) or (before.device if before else "auto"),
+            limits=Limits(
+                RESTARTS if arguments.restarts is None else arguments.restarts,
+                STALL if arguments.stall is None else arguments.stall,
+            ),
+            meeting=meeting,
+        )
     )
-    return supervise(words, run_dir, limits)
 
 
 def _default(graph: Graph) -> Path:

@@ -90,15 +90,22 @@ class CannotWrite(Diagnostic):
 
 
 @dataclass(frozen=True, kw_only=True)
-class OneDeviceOnly(Diagnostic):
-    """The backend trains on one device, and more are asked for."""
+class OtherProcesses(Diagnostic):
+    """A framework that needs a process for each device was started as more or fewer."""
 
     code: ClassVar[str] = "E0606"
-    backend: str
-    device: str
+    devices: int
+    processes: int
 
     def message(self) -> str:
-        return f"the backend '{self.backend}' trains on one device so far, not on {self.device}"
+        each = "process was" if self.processes == 1 else "processes were"
+        return (
+            f"{self.devices} devices are asked for, each of which needs a process; "
+            f"{self.processes} {each} started on this machine"
+        )
+
+    def help(self) -> str:
+        return f"archc train --gpus {self.devices}, or torchrun --nproc-per-node {self.devices}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -314,7 +314,8 @@ class WorkerLost(Diagnostic):
     """The process that trains was lost more often than it is started again."""
 
     code: ClassVar[str] = "E0830"
-    run: str
+    run: str | None
+    """What can be gone on with, if anything."""
     reason: str
     restarts: int
 
@@ -325,7 +326,24 @@ class WorkerLost(Diagnostic):
         return f"{self.reason}{again}"
 
     def help(self) -> str:
+        if self.run is None:
+            return ""
         return f"archc train --resume {self.run} goes on from the newest checkpoint"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CannotMeet(Diagnostic):
+    """The machines of a run do not find one another."""
+
+    code: ClassVar[str] = "E0832"
+    where: str
+    reason: str
+
+    def message(self) -> str:
+        return f"the machines of this run do not meet at {self.where}: {self.reason}"
+
+    def help(self) -> str:
+        return "--meet is an address of the machine with --host 0, and the same on all of them"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -52,6 +52,8 @@ class Checkpoint:
 
     backend: str
     """Whose `rng` it is; the rest is the same for all."""
+    devices: int
+    """How many trained the net."""
     weights: Mapping[str, np.ndarray]
     optimizer: Mapping[str, np.ndarray]
     rng: Mapping[str, np.ndarray]
@@ -92,6 +94,7 @@ def save(run_dir: Path, checkpoint: Checkpoint) -> None:
         state = {
             "format": FORMAT,
             "backend": checkpoint.backend,
+            "devices": checkpoint.devices,
             "history": [dataclasses.asdict(metrics) for metrics in checkpoint.history],
             "running": dataclasses.asdict(checkpoint.running),
         }
@@ -140,7 +143,13 @@ def load(run_dir: Path, position: Position) -> Checkpoint:
         history = tuple(_metrics(row) for row in state["history"])
         tensors = {name: read_tensors(path / f"{name}.safetensors") for name in _TENSORS}
         running = Running(**state["running"])
-        return Checkpoint(backend=state["backend"], history=history, running=running, **tensors)
+        return Checkpoint(
+            backend=state["backend"],
+            devices=state["devices"],
+            history=history,
+            running=running,
+            **tensors,
+        )
     except OSError as error:
         raise BrokenError(error.strerror or str(error)) from error
     except DiagnosticError as error:

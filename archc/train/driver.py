@@ -232,6 +232,7 @@ class _Training:
         self.heart.before("checkpoint")
         made = checkpoint.Checkpoint(
             backend=self.job.backend,
+            devices=self.engine.devices,
             weights=self.engine.weights(),
             optimizer=self.engine.optimizer_state(),
             rng=self.engine.rng_state(),

@@ -11,7 +11,7 @@ from rich.console import Console
 from archc.backend import Engine
 from archc.data.pipeline import Statistics
 from archc.data.prepare import Prepared, prepare
-from archc.train.crew import InterruptedTogetherError, Together
+from archc.train.crew import ElsewhereError, Harm, InterruptedTogetherError, Together
 from archc.train.evaluate import TOP, Evaluator, Score
 from archc.train.files import read_tensors
 from archc.train.interrupt import listening
@@ -80,7 +80,9 @@ def _measured(job: Job, data: Prepared, engine: Engine, together: Together, weig
     try:
         score = evaluator.score(together)
     except InterruptedTogetherError as interrupted:
-        raise KeyboardInterrupt from interrupted
+        if first:
+            raise KeyboardInterrupt from interrupted
+        raise ElsewhereError(Harm.NONE) from interrupted
     if first:
         say(console, line(score, dataset.held_out_name))
     return score

@@ -97,8 +97,18 @@ def begin(engine: Engine, start: Start, job: Job) -> list[str]:
     else:
         notes.append("the devices are others: chance on them (dropout) starts anew")
     if job.crew.rank == 0:
+        if here.devices != engine.devices:
+            # Said also where only the last line is wanted.
+            text = f"warning: the run comes from {_devices(here.devices)} and goes on with "
+            text += f"{_devices(engine.devices)}: sums are rounded in another order"
+            say(Console(stderr=True), text)
         notes += _restore_best(job, here)
     return notes
+
+
+def _devices(count: int) -> str:
+    """`1 device`, `4 devices`."""
+    return f"{count} device" if count == 1 else f"{count} devices"
 
 
 def _restore_best(job: Job, here: Checkpoint) -> list[str]:

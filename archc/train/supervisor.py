@@ -91,11 +91,12 @@ def work(train: Callable[[], int]) -> int:
     except (DiagnosticError, BrokenPipeError):
         raise
     except Exception:  # Whatever a framework or a device has come up with.
-        traceback.print_exc()
+        # To where the framework complains too.
+        traceback.print_exc(file=sys.__stderr__)
         return CRASHED
 
 
-def supervise(words: Sequence[str], run: str, limits: Limits) -> int:
+def supervise(words: Sequence[str], run: str | None, limits: Limits) -> int:
     """Run `archc WORDS` as a worker, restarts included; its exit status.
 
     Ctrl-C and SIGTERM are handed on, and end it. Raises `DiagnosticError` (E0830) where the worker

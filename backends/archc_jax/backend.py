@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from flax import nnx
 
     from archc.train.crew import Crew
+    from archc.train.launch import Launch
     from archc_jax.engine import JaxEngine
 
 
@@ -23,6 +27,7 @@ class JaxBackend:
     """Emits programs without importing JAX; only what runs them needs it."""
 
     name: ClassVar[str] = "jax"
+    processes: ClassVar[bool] = False
 
     def emit(self, graph: Graph) -> Program:
         return emit(graph)
@@ -31,6 +36,15 @@ class JaxBackend:
         from archc_jax.module import build
 
         return build(program)
+
+    def launch(self, asked: Launch) -> int:
+        from archc.train.supervisor import supervise
+        from archc_jax.processes import MEETING
+
+        if asked.meeting is not None:
+            where = {**dataclasses.asdict(asked.meeting), "device": asked.device}
+            os.environ[MEETING] = json.dumps(where)
+        return supervise(asked.words, asked.run, asked.limits)
 
     def crew(self) -> Crew:
         from archc_jax.processes import crew

@@ -92,6 +92,7 @@ class JaxEngine:
         if part:
             self._layout = TowersLayout(mesh, {program.keys[name] for name in divided(graph)})
         self.device = described(mesh)
+        self.devices: int = mesh.size
         self.versions: Mapping[str, str] = {
             name: version(name) for name in ("jax", "jaxlib", "flax", "optax")
         }

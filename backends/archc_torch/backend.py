@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from archc.train.crew import Crew
+    from archc.train.launch import Launch
     from archc_torch.engine import TorchEngine
 
 
@@ -23,6 +24,7 @@ class TorchBackend:
     """Emits programs without importing torch; only what runs them needs it."""
 
     name: ClassVar[str] = "torch"
+    processes: ClassVar[bool] = True
 
     def emit(self, graph: Graph) -> Program:
         return emit(graph)
@@ -32,10 +34,15 @@ class TorchBackend:
 
         return build(program)
 
-    def crew(self) -> Crew:
-        from archc.train.crew import Alone
+    def launch(self, asked: Launch) -> int:
+        from archc_torch.launcher import launch
 
-        return Alone()
+        return launch(asked)
+
+    def crew(self) -> Crew:
+        from archc_torch.processes import crew
+
+        return crew()
 
     def engine(
         self,

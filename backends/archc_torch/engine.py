@@ -4,37 +4,43 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from archc.backend import Program, Step
 from archc.computing import AS_WRITTEN, Computing
 from archc.devices import choose
 from archc.diagnostics import fail
-from archc.errors.backends import OneDeviceOnly
+from archc.errors.backends import OtherProcesses
 from archc.errors.recipes import NoRecipe
 from archc.ir import Graph
-from archc.not_finite import Fault, backward_fault, forward_fault, layers
+from archc.not_finite import Fault, agreed, backward_fault, forward_fault, layers
 from archc.optimizer_state import AVERAGED, STEPS, TRAINED, spelled
 from archc.pieces import pieces
 from archc.program_module import load_program
 from archc.recipe import AdamW, Recipe, Sgd
-from archc.train.crew import Alone, Crew
+from archc.train.crew import Crew
 from archc.trainable import filters, trainable
 from archc.weights import check_names
 from archc_torch.adamw import DecoupledAdam
 from archc_torch.average import Averaged
+from archc_torch.batch_norm import Present, make_global
 from archc_torch.compile import compiled
 from archc_torch.limit import limit_filters
 from archc_torch.module import build
 from archc_torch.not_finite import Chance, Look, chance, go_back
 from archc_torch.optimizer import Optimizer
 from archc_torch.precision import Arithmetic, widened
+from archc_torch.processes import crew, gathered, local_rank, local_size
 from archc_torch.recompute import recompute
+from archc_torch.replica import replica
 from archc_torch.sgd import PaperSgd
 
 
@@ -56,14 +62,21 @@ class TorchEngine:
         if recipe.optimizer is None:
             fail(NoRecipe(net=graph.name))
         self._device = find_device(device)
-        self.crew: Crew = Alone()
+        self.crew: Crew = crew()
         self._keys = program.keys
         self.versions: Mapping[str, str] = {"torch": torch.__version__}
         # float32 means float32: cuDNN would take TF32 for convolutions.
         torch.backends.cudnn.allow_tf32 = False
         torch.manual_seed(seed)
         self._arithmetic = Arithmetic(computing, self._device)
-        self.model: nn.Module = self._arithmetic.prepared(build(program).to(self._device))
+        self.model: nn.Module = build(program)
+        self._present = Present()
+        if self.crew.size > 1:
+            make_global(self.model, self._present)
+        self.model = self._arithmetic.prepared(self.model.to(self._device))
+        self._input = graph.input
+        self._graph = graph
+        self._compile = computing.compile
         self._loss_weights: dict[str, float] = getattr(
             load_program(program), "LOSS_WEIGHTS", {"logits": 1.0}
         )
@@ -77,53 +90,101 @@ class TorchEngine:
         )
         if computing.recompute:
             recompute(self.model, graph.name)
-        self._applied = compiled(self.model) if computing.compile else self.model
-        self._graph = graph
+        if self.crew.rank > 0:
+            # The nets are the same, the masks of dropout are not.
+            own = np.random.SeedSequence((seed, self.crew.rank)).generate_state(1, np.uint64)
+            torch.manual_seed(int(own[0]))
 
     @property
     def device(self) -> str:
-        if self._device.type == "cuda":
-            return f"{self._device} ({torch.cuda.get_device_name(self._device)})"
-        return str(self._device)
+        return described(self._device, self.crew.size)
+
+    @property
+    def devices(self) -> int:
+        return self.crew.size
 
     def share(self, count: int) -> slice:
-        """All of a batch."""
-        return slice(count)
+        """Every n-th image for n processes. So a piece of a batch is shared out as a batch is."""
+        return slice(self.crew.rank, count, self.crew.size)
 
     def step(self, images: np.ndarray, labels: np.ndarray, lr: float, size: int) -> Step:
-        """One optimiser step on a batch `(N, C, H, W)`, `(N,)`, of N = `size` images."""
+        """One optimiser step on this process's share `(N, C, H, W)`, `(N,)` of `size` images."""
         self.model.train()
         before = chance(self._device)
-        total, wrong = 0.0, 0
-        for piece in pieces(len(labels), self._accumulate):
-            part = len(labels[piece]) / size
-            loss, every = self._loss(self._applied, images[piece], labels[piece])
-            self._arithmetic.scaled(loss * part).backward()
+        net, applied = self._net, self._applied
+        parts = self._pieces(size)
+        total, wrong = 0.0, 0.0
+        for number, piece in enumerate(parts, 1):
+            with _summed_up(net, now=number == len(parts)):
+                loss, every = self._measured(applied, images[piece], labels[piece])
+                part = len(labels[piece]) / size
+                self._arithmetic.scaled(loss * part).backward()
             total += float(loss.detach()) * part
-            wrong += int((every[0].argmax(dim=1).cpu() != torch.from_numpy(labels[piece])).sum())
+            # Without images there is one of no class.
+            answers = every[0].argmax(dim=1)[: len(labels[piece])].cpu()
+            wrong += int((answers != torch.from_numpy(labels[piece])).sum())
+        total, wrong = self.crew.summed([total, wrong])
         finite = self._arithmetic.unscale(self.model.parameters())
         fault: Fault | None = None
         if not math.isfinite(total) or not self._arithmetic.took(finite=finite):
             fault = self._fault(images, labels, size, before, of_the_loss=not math.isfinite(total))
         if not finite or fault is not None:
             self.model.zero_grad()
-            return Step(loss=total, wrong=wrong, skipped=fault is None, fault=fault)
+            return Step(total, int(wrong), skipped=fault is None, fault=fault)
         self._optimizer.step(lr)
         if self._limit is not None:
             named = dict(self.model.named_parameters())
             limit_filters((named[key] for key in self._filters), self._limit.most)
         if self._average is not None:
             self._average.step()
-        return Step(loss=total, wrong=wrong)
+        return Step(loss=total, wrong=int(wrong))
 
-    def _loss(
-        self, model: Callable[[Tensor], Any], images: np.ndarray, labels: np.ndarray
+    @cached_property
+    def _net(self) -> nn.Module:
+        """What a step calls for the net: with other processes, one that sums up gradients."""
+        if self.crew.size == 1:
+            return self.model
+        kind = next(self.model.parameters()).dtype
+        one = torch.zeros((1, *self._input), dtype=kind).numpy(), np.zeros(1, np.int64)
+        return replica(self.model, self._device, lambda net: self._measured(net, *one)[0])
+
+    @cached_property
+    def _applied(self) -> Callable[[Tensor], Any]:
+        """The same, compiled where that is asked for."""
+        return compiled(self._net) if self._compile else self._net
+
+    def _pieces(self, size: int) -> list[slice]:
+        """The pieces of a batch of `size` images, as parts of this process's share of it."""
+
+        def mine(end: int) -> int:
+            """How many images of the share are among the first `end` of the batch."""
+            return len(range(self.crew.rank, end, self.crew.size))
+
+        return [
+            slice(mine(piece.start), mine(piece.stop)) for piece in pieces(size, self._accumulate)
+        ]
+
+    def _measured(
+        self, net: Callable[[Tensor], Any], images: np.ndarray, labels: np.ndarray
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """The mean loss of some images, of which gradients can be taken, and every head's
-        logits, the net's own first."""
+        logits, the net's own first.
+
+        Without images those of an empty one, which takes part in what all processes do and is to
+        count for nothing: its loss has no weight, and batch norm leaves it out.
+        """
+        self._present.value = len(labels) > 0
+        if self._present.value:
+            return self._loss(net, images, labels)
+        return self._loss(net, np.zeros((1, *self._input), images.dtype), np.zeros(1, np.int64))
+
+    def _loss(
+        self, net: Callable[[Tensor], Any], images: np.ndarray, labels: np.ndarray
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """The mean loss and the logits of some images, one at least."""
         y = torch.from_numpy(labels).to(self._device)
         with self._arithmetic.cast():
-            outputs: Any = model(self._arithmetic.images(images))
+            outputs: Any = net(self._arithmetic.images(images))
         # A net without aux heads returns its logits alone.
         every: tuple[Tensor, ...] = outputs if isinstance(outputs, tuple) else (outputs,)
         weights = self._loss_weights.values()
@@ -144,19 +205,21 @@ class TorchEngine:
         *,
         of_the_loss: bool,
     ) -> Fault:
-        """The layer at fault, by the same step from the same chance once more."""
+        """The layer at fault, by the same step from the same chance once more; all processes look
+        at what is theirs, and all find what one has found."""
         go_back(before, self._device)
         look = Look(self.model, self._keys, layers(self._graph))
-        for piece in pieces(len(labels), self._accumulate):
+        for piece in self._pieces(size):
             part = len(labels[piece]) / size
 
             def loss(piece: slice = piece, part: float = part) -> tuple[Tensor, tuple[Tensor, ...]]:
-                value, every = self._loss(self.model, images[piece], labels[piece])
+                value, every = self._measured(self.model, images[piece], labels[piece])
                 return self._arithmetic.scaled(value * part), every
 
             look.over(loss)
+        outputs = agreed(self.crew, look.seen, look.outputs)
         if of_the_loss:
-            return forward_fault(self._graph, look.seen, look.outputs)
+            return forward_fault(self._graph, look.seen, outputs)
         return backward_fault(self._graph, look.seen)
 
     @property
@@ -225,18 +288,24 @@ class TorchEngine:
             self._fill(self.model, {name: state[spelled(TRAINED, name)] for name in self._keys})
 
     def rng_state(self) -> dict[str, np.ndarray]:
-        """PyTorch's own source of chance, which dropout draws from, of each kind of device."""
-        found = {"cpu": torch.get_rng_state().numpy()}
+        """PyTorch's own source of chance, which dropout draws from, of each process and kind of
+        device: `0/cpu`, `0/cuda`."""
+        mine = {"cpu": torch.get_rng_state()}
         if self._device.type == "cuda":
-            found["cuda"] = torch.cuda.get_rng_state(self._device).numpy()
-        return found
+            mine["cuda"] = torch.cuda.get_rng_state(self._device)
+        return {
+            f"{rank}/{kind}": state.numpy()
+            for kind, every in mine.items()
+            for rank, state in enumerate(gathered(every))
+        }
 
     def load_rng_state(self, state: Mapping[str, np.ndarray]) -> None:
         """Go on from there. Raises `DiagnosticError` (E0604), also on another kind of device."""
         check_names({name: array.shape for name, array in self.rng_state().items()}, state)
-        torch.set_rng_state(torch.from_numpy(state["cpu"].copy()))
-        if "cuda" in state:
-            torch.cuda.set_rng_state(torch.from_numpy(state["cuda"].copy()), self._device)
+        torch.set_rng_state(torch.from_numpy(state[f"{self.crew.rank}/cpu"].copy()))
+        if self._device.type == "cuda":
+            mine = torch.from_numpy(state[f"{self.crew.rank}/cuda"].copy())
+            torch.cuda.set_rng_state(mine, self._device)
 
 
 def _rule(form: Sgd | AdamW, model: nn.Module) -> Optimizer:
@@ -250,10 +319,37 @@ def _rule(form: Sgd | AdamW, model: nn.Module) -> Optimizer:
     )
 
 
+def _summed_up(net: nn.Module, *, now: bool) -> AbstractContextManager[None]:
+    """Gradients are summed up over the processes once a step, behind its last piece."""
+    if now or not isinstance(net, DistributedDataParallel):
+        return nullcontext()
+    return net.no_sync()
+
+
 def find_device(name: str) -> torch.device:
-    """The device of a word of `archc.devices`. Raises `DiagnosticError` (E0603, E0606, E0607)."""
+    """The device of a word of `archc.devices`, for this process.
+
+    Raises `DiagnosticError` (E0603, E0607), and (E0606) where the word asks for more or fewer
+    devices than there are processes on this machine.
+    """
     chosen = choose(name, torch.cuda.device_count)
-    if chosen.count > 1:
-        what = "GPUs" if chosen.kind == "gpu" else "CPU workers"
-        fail(OneDeviceOnly(backend="torch", device=f"{chosen.count} {what}"))
-    return torch.device("cpu" if chosen.kind == "cpu" else f"cuda:{chosen.first}")
+    here = local_size()
+    # One device of a kind is one for each process.
+    if chosen.count not in (1, here):
+        fail(OtherProcesses(devices=chosen.count, processes=here))
+    if chosen.kind == "cpu":
+        return torch.device("cpu")
+    choose(f"gpus:{here}", torch.cuda.device_count)
+    return torch.device(f"cuda:{chosen.first + local_rank()}")
+
+
+def described(device: torch.device, processes: int) -> str:
+    """The devices of all processes in words, for the log: `cpu:4`, `2 x cuda:0, cuda:1 (NVIDIA
+    H200)` for two machines."""
+    here = local_size()
+    machines = f"{processes // here} x " if processes > here else ""
+    if device.type == "cpu":
+        return machines + ("cpu" if here == 1 else f"cpu:{here}")
+    first = (device.index or 0) - local_rank()
+    numbers = ", ".join(f"cuda:{first + i}" for i in range(here))
+    return f"{machines}{numbers} ({torch.cuda.get_device_name(device)})"

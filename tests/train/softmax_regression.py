@@ -29,6 +29,10 @@ class SoftmaxRegression:
         exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
         return exponentials / exponentials.sum(axis=1, keepdims=True)
 
+    @property
+    def devices(self) -> int:
+        return self.crew.size
+
     def share(self, count: int) -> slice:
         return share_of(count, self.crew.rank, self.crew.size)
 

@@ -259,6 +259,22 @@ def test_a_run_that_has_all_its_epochs(job: Make, whole: Path) -> None:
     assert [row["epoch"] for row in rows(whole)] == [1, 2, 3, 4, 5, 6]
 
 
+def test_other_devices_go_on_with_a_warning(
+    job: Make, halved: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Four(Remembering):
+        devices = 4
+
+    train(job(engine=Four(stop_at=1), epochs=5, run_dir=halved, resume=True, quiet=True))
+    said = capsys.readouterr().err
+    assert said == (
+        "warning: the run comes from 1 device and goes on with 4 devices: "
+        "sums are rounded in another order\n"
+    )
+    train(job(engine=Four(), epochs=5, run_dir=halved, resume=True, quiet=True))
+    assert capsys.readouterr().err == ""
+
+
 def test_starting_from_weights(job: Make, whole: Path, tmp_path: Path) -> None:
     class Still(Remembering):
         def step(self, images: np.ndarray, labels: np.ndarray, lr: float, size: int) -> Step:
@@ -361,13 +377,9 @@ def test_what_is_no_run(
     assert "error[E0810]" in capsys.readouterr().err
 
 
-def test_one_device_so_far(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_more_gpus_than_there_are(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     spec = tmp_path / "small.arch"
     spec.write_text(NET)
-    assert main(["train", str(spec), "--device", "cpu:2", "-o", str(tmp_path / "run")]) == 1
-    assert "error[E0606]: the backend 'torch' trains on one device so far" in (
-        capfd.readouterr().err
-    )
     assert main(["train", str(spec), "--gpus", "99", "-o", str(tmp_path / "run")]) == 1
     assert "error[E0607]: 99 GPUs are asked for; this machine has cpu" in capfd.readouterr().err
     assert not (tmp_path / "run").exists()
