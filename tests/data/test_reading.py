@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from archc.cli import main
 from archc.data import reading
 from archc.data.prepare import Prepared, prepare
 from archc.data.reading import AbandonedError, Stop, read
@@ -176,6 +177,26 @@ def test_processes_change_nothing(folder: str, workers: int, dense: Dense | None
     assert len(alone) == len(helped) > 10
     for here, there in zip(alone, helped, strict=True):
         np.testing.assert_array_equal(here, there)
+
+
+SPEC = """net n(classes = 2) {
+  input(3x8x8)
+  conv(3, 1, 4) relu fc(classes) softmax
+  recipe {
+    augment { resize(12) subtract_mean(per=channel) random_crop(input) flip scale(1/64) }
+    evaluate { resize(8x8) subtract_mean(per=channel) scale(1/64) }
+    optimizer sgd(0.01) batch 4 epochs 1
+  }
+}"""
+
+
+def test_a_run_ends_with_the_same_weights(folder: str, tmp_path: Path) -> None:
+    (tmp_path / "n.arch").write_text(SPEC)
+    command = ["train", str(tmp_path / "n.arch"), "--data", folder, "--device", "cpu", "--quiet"]
+    for workers in ("0", "1"):
+        assert main([*command, "--workers", workers, "-o", str(tmp_path / workers)]) == 0
+    alone, helped = (tmp_path / workers / "weights.safetensors" for workers in ("0", "1"))
+    assert alone.read_bytes() == helped.read_bytes()
 
 
 def test_shares_are_the_batch(folder: str) -> None:
