@@ -131,6 +131,14 @@ class Backend(Protocol):
         """The standalone program of a graph. Deterministic to the byte."""
         ...
 
+    def emit_training(self, graph: Graph) -> Program:
+        """The standalone program that trains the net of a graph by its recipe; as `emit`.
+
+        Raises `DiagnosticError` where it has none (E0506, E0507, E0508) or measures whole images
+        (E0615).
+        """
+        ...
+
     def build(self, program: Program) -> object:
         """The program loaded and its net built, initialised by the recipe: an object of the
         framework's own (an `nn.Module` in PyTorch).

@@ -78,6 +78,14 @@ def compile_graph(graph: Graph, backend_name: str, *, heads: bool = True) -> Pro
     return backend(backend_name).emit(run(passes, graph))
 
 
+def compile_training(graph: Graph, backend_name: str) -> Program:
+    """The standalone program that trains the net of a graph by its recipe."""
+    from archc.backend import backend
+    from archc.passes import MergeTowers, run
+
+    return backend(backend_name).emit_training(run([MergeTowers()], graph))
+
+
 def compile_tower(graph: Graph, backend_name: str, *, heads: bool = True) -> Program:
     """The standalone program of one tower of a net, for a device of its own.
 

@@ -13,10 +13,12 @@ from archc.diagnostics import fail
 
 _EPILOG = """\
 The program imports nothing but its framework. Run it to see its output's shape and count.
+With --train it also holds the recipe: python FILE DATA trains by it.
 
 examples:
   archc compile vgg_d --backend torch -o vgg_d.py
   archc compile alexnet --backend torch --set classes=10
+  archc compile alexnet --backend torch --train -o alexnet.py
   archc compile alexnet --backend jax --parallel towers
 """
 
@@ -37,6 +39,11 @@ def declare(parser: argparse.ArgumentParser) -> None:
         "--no-aux", action="store_true", help="leave out auxiliary heads, as at inference"
     )
     form.add_argument(
+        "--train",
+        action="store_true",
+        help="write the net and its recipe as one program, which trains on a folder of images",
+    )
+    form.add_argument(
         "--dense",
         action="store_true",
         help="write the net for whole images of any size: fc as convolutions, the scores averaged "
@@ -48,16 +55,20 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
     """Compile and write."""
-    from archc.driver import compile_dense, compile_graph, compile_tower
+    from archc.driver import compile_dense, compile_graph, compile_tower, compile_training
     from archc.errors.backends import CannotWrite
 
     if arguments.dense and arguments.parallel == "towers":
         parser.error("argument --parallel: the net for whole images has no towers")
+    if arguments.train and arguments.parallel == "towers":
+        parser.error("argument --parallel: a program that trains holds all towers")
     graph = load(arguments)
     if arguments.parallel == "towers":
         program = compile_tower(graph, arguments.backend, heads=not arguments.no_aux)
     elif arguments.dense:
         _, program = compile_dense(graph, arguments.backend)
+    elif arguments.train:
+        program = compile_training(graph, arguments.backend)
     else:
         program = compile_graph(graph, arguments.backend, heads=not arguments.no_aux)
     if arguments.output is None:

@@ -10,10 +10,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from archc.data.faults import DoesNotFitError
 from archc.data.transforms import Given, LearningTransform, Transform, Where
 from archc.diagnostics import fail
 from archc.errors.data import TransformDoesNotFit
+from archc.runtime.faults import DoesNotFitError
 from archc.runtime.pixels import Pixels
 
 Statistics = dict[str, dict[str, NDArray[np.float64]]]
@@ -47,11 +47,11 @@ class Pipeline:
 
     @cached_property
     def _whites(self) -> list[tuple[float, ...]]:
-        return _whites(self.steps, self.channels)
+        return whites_of(self.steps, self.channels)
 
     @cached_property
     def _keys(self) -> list[str]:
-        return _keys(self.steps)
+        return keys_of(self.steps)
 
     def fixed(self, image: Pixels, name: str) -> Pixels:
         """The steps before the first random one."""
@@ -93,7 +93,7 @@ def learn(
     """
     statistics: Statistics = {}
     for where, steps in pipelines.items():
-        keys, whites = _keys(steps), _whites(steps, channels)
+        keys, whites = keys_of(steps), whites_of(steps, channels)
         for i, step in enumerate(steps):
             if not isinstance(step, LearningTransform) or keys[i] in statistics:
                 continue
@@ -127,7 +127,7 @@ class _Seen:
             yield self._pipeline.fixed(image, name)
 
 
-def _keys(steps: Sequence[Transform]) -> list[str]:
+def keys_of(steps: Sequence[Transform]) -> list[str]:
     """A name for each step that is the same where what it learns is the same."""
     return [
         " ".join(str(s) for s in (*(b for b in steps[:i] if b.pointwise), step))
@@ -135,7 +135,7 @@ def _keys(steps: Sequence[Transform]) -> list[str]:
     ]
 
 
-def _whites(steps: Sequence[Transform], channels: int) -> list[tuple[float, ...]]:
+def whites_of(steps: Sequence[Transform], channels: int) -> list[tuple[float, ...]]:
     """How far black is from white before each step, a channel."""
     whites = [(RAW_WHITE,) * channels]
     for step in steps:

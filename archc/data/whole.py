@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from archc.data.dataset import Split
 from archc.data.dense import Dense
-from archc.data.faults import DoesNotFitError
 from archc.data.loader import Share, all_of
 from archc.data.pipeline import Pipeline
 from archc.data.reading import THREADS, AbandonedError, Stop, read
 from archc.diagnostics import fail
 from archc.errors.data import TransformDoesNotFit
+from archc.runtime.faults import DoesNotFitError
 from archc.runtime.pixels import Pixels, resize
 
 PIECE_BYTES = 2**27

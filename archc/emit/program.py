@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import dataclass
 
 from archc import __version__
 from archc.analysis.report import Report, report
@@ -18,9 +19,32 @@ from archc.ops.base import written as shape_text
 from archc.passes import ToLogits, ends_in_softmax, run
 
 
-def emit(graph: Graph, dialect: type[Dialect]) -> Program:
-    """The program of a graph without towers, in a framework's words."""
-    made = outline(run([ToLogits()], graph), dialect.reserved | dialect.names)
+@dataclass(frozen=True)
+class NetCode:
+    """A net as pieces of a program, each a definition or several."""
+
+    outline: Outline
+    words: Dialect
+    carried: list[str]
+    """What the classes use of the runtime."""
+    preamble: list[str]
+    classes: list[str]
+    loss_weights: list[str]
+
+    @property
+    def pieces(self) -> list[str]:
+        """All of it, in the order of a program."""
+        return [*self.carried, *self.preamble, *self.classes, *self.loss_weights]
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """What `Program.keys` is."""
+        return {name: self.words.key(name) for name in self.outline.keys}
+
+
+def net_code(graph: Graph, dialect: type[Dialect], taken: frozenset[str] = frozenset()) -> NetCode:
+    """The net of a graph without towers; `taken` are names that the program has besides."""
+    made = outline(run([ToLogits()], graph), dialect.reserved | dialect.names | taken)
     words = dialect(made)
     classifies = ends_in_softmax(graph)
     writers = [ClassWriter(made, each, words, classifies=classifies) for each in made.classes]
@@ -28,13 +52,17 @@ def emit(graph: Graph, dialect: type[Dialect]) -> Program:
     preamble = words.preamble()
     helpers = {helper for writer in writers for helper in writer.helpers}
     carried = words.runtime(helpers | _called([*preamble, *classes], words))
-    body = [*carried, *preamble, *classes, *_loss_weights(made), words.main()]
-    code = "\n\n\n".join(body)
+    return NetCode(made, words, carried, preamble, classes, _loss_weights(made))
+
+
+def emit(graph: Graph, dialect: type[Dialect]) -> Program:
+    """The program of a graph without towers, in a framework's words."""
+    net = net_code(graph, dialect)
+    code = "\n\n\n".join([*net.pieces, net.words.main()])
     # Formatters leave two lines before a definition, one before any other statement.
-    gap = "\n" if preamble and not carried else "\n\n"
-    head = f'"""{_docstring(graph)}\n"""\n\n{_imports(code, words)}{gap}'
-    keys = {name: words.key(name) for name in made.keys}
-    return Program(f"{head}\n{code}\n", made.net.name, keys)
+    gap = "\n" if net.preamble and not net.carried else "\n\n"
+    head = f'"""{describe(graph)}\n"""\n\n{_imports(code, net.words)}{gap}'
+    return Program(f"{head}\n{code}\n", net.outline.net.name, net.keys)
 
 
 def _called(texts: list[str], words: Dialect) -> set[str]:
@@ -44,7 +72,8 @@ def _called(texts: list[str], words: Dialect) -> set[str]:
     return {name for name in words.called if re.search(rf"(?<![\w.]){name}\(", code)}
 
 
-def _docstring(graph: Graph) -> str:
+def describe(graph: Graph) -> str:
+    """What a program says of itself: the net, where it is from, its counts."""
     found = report(graph)
     file = graph.source.name.rsplit("/", 1)[-1]
     texts = "".join(source.text for source in graph.sources)

@@ -188,8 +188,12 @@ def flat(tree: Tree) -> str:
 
 def _operand(tree: Tree, operator: str) -> str:
     """An operand, in brackets where it is a sum within a product."""
-    inner = isinstance(tree, Either) or (isinstance(tree, Infix) and tree.operator != operator)
-    return f"({flat(tree)})" if inner else flat(tree)
+    return f"({flat(tree)})" if _is_inner(tree, operator) else flat(tree)
+
+
+def _is_inner(tree: Tree, operator: str) -> bool:
+    """Whether an operand must stand in brackets."""
+    return isinstance(tree, Either) or (isinstance(tree, Infix) and tree.operator != operator)
 
 
 def _receiver(tree: Tree) -> str:
@@ -253,7 +257,11 @@ def _broken_infix(
     lines = [f"{' ' * indent}{before}("]
     for i, operand in enumerate(operands):
         sign = f"{operator} " if i else ""
-        lines += layout(operand, indent + 4, sign)
+        inner = layout(operand, indent + 4, sign)
+        # What is broken has its brackets already.
+        if len(inner) == 1 and _is_inner(operand, operator):
+            inner = layout(operand, indent + 4, f"{sign}(", ")")
+        lines += inner
     return [*lines, f"{' ' * indent}){after}"]
 
 

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from archc.data.faults import DoesNotFitError
+from archc.runtime.faults import DoesNotFitError
 
 Pixels = NDArray[np.float32]
+"""An image (H, W, C), its values 0..255 as the file has them; or several."""
 
 MAX_PIXELS = 89_478_485
 """The largest image handled, in pixels: Pillow's limit against decompression bombs."""

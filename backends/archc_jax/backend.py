@@ -32,6 +32,11 @@ class JaxBackend:
     def emit(self, graph: Graph) -> Program:
         return emit(graph)
 
+    def emit_training(self, graph: Graph) -> Program:
+        from archc_jax.emit.training import emit_training
+
+        return emit_training(graph)
+
     def build(self, program: Program) -> nnx.Module:
         from archc_jax.module import build
 

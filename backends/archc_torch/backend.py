@@ -29,6 +29,11 @@ class TorchBackend:
     def emit(self, graph: Graph) -> Program:
         return emit(graph)
 
+    def emit_training(self, graph: Graph) -> Program:
+        from archc_torch.emit.training import emit_training
+
+        return emit_training(graph)
+
     def build(self, program: Program) -> nn.Module:
         from archc_torch.module import build
 

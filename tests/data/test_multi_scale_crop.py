@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 
 from archc.data.dataset import MemorySplit
-from archc.data.faults import DoesNotFitError
 from archc.data.loader import Loader
 from archc.data.pipeline import Pipeline, learn
 from archc.data.transforms import Given, MultiScaleCrop, Scale, SubtractMean, Transform
+from archc.runtime.faults import DoesNotFitError
 from archc.runtime.pixels import Pixels
 
 GIVEN = Given(np.random.default_rng(0), {}, (255.0,) * 3)

@@ -9,7 +9,6 @@ import pytest
 from PIL import Image, ImageEnhance
 from pydantic import ValidationError
 
-from archc.data.faults import DoesNotFitError
 from archc.data.transforms import (
     Given,
     JitterResize,
@@ -19,6 +18,7 @@ from archc.data.transforms import (
     Resize,
     TenCrop,
 )
+from archc.runtime.faults import DoesNotFitError
 from archc.runtime.pixels import photometric, scaled
 
 WHITE = (255.0,) * 3

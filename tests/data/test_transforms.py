@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from archc.data.faults import DoesNotFitError
 from archc.data.transforms import (
     TRANSFORMS,
     CenterCrop,
@@ -28,6 +27,7 @@ from archc.data.transforms import (
     Transform,
     misplaced,
 )
+from archc.runtime.faults import DoesNotFitError
 from archc.runtime.pixels import ten_crop
 
 

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class DoesNotFitError(Exception):
-    """An image that a transform cannot take; the text says why. Pipelines add the file."""
+    """An image that a step cannot take; the text says why, its reader adds the file."""

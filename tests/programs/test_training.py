@@ -1,0 +1,250 @@
+"""Programs that train by themselves: `archc compile --train`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from archc_jax.engine import JaxEngine
+from archc_torch.engine import TorchEngine
+from safetensors.numpy import load_file, save_file
+
+import archc.backend
+from archc.backend import Step
+from archc.cli import main
+from archc.driver import check, compile_graph
+from archc.source import Source
+from tests.programs.alone import Done, Job, plain, run, write_program
+from tests.programs.recipes import NETS, pictures
+
+ENGINES = {"torch": TorchEngine, "jax": JaxEngine}
+
+
+def folder_of(name: str, root: Path) -> Path:
+    """24 pictures of three classes to train on, or 28 of seven; some to measure by."""
+    classes = 7 if name == "googlenet" else 3
+    return pictures(root / f"data_{name}", classes, train=24 // classes + classes // 7, val=4)
+
+
+@pytest.mark.parametrize(
+    ("backend", "names"),
+    [
+        ("torch", tuple(NETS)),
+        ("jax", ("lenet",)),
+        # XLA compiles each of them for half a minute.
+        pytest.param("jax", ("alexnet", "zfnet", "googlenet", "modern"), marks=pytest.mark.slow),
+    ],
+)
+def test_its_first_twenty_losses_are_those_of_archc_train(
+    backend: str, names: Sequence[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, list[Step]] = {}
+    jobs: list[Job] = []
+    for name in names:
+        program = write_program(NETS[name], backend, tmp_path)
+        data = folder_of(name, tmp_path)
+        start = tmp_path / f"{name}.safetensors"
+        save_file(first_weights(backend, NETS[name]), start)
+        out = tmp_path / f"{name}_program"
+        jobs.append(Job(program, [data, "--output", out, "--weights", start]))
+        with monkeypatch.context() as patched:
+            seen[name] = noted(backend, patched)
+            spec, of_archc = tmp_path / f"{name}.arch", tmp_path / f"{name}_archc"
+            words = ["train", spec, "--data", data, "-o", of_archc, "--weights", start]
+            words += ["--backend", backend, "--device", "cpu", "--quiet"]
+            assert main(list(map(str, words))) == 0
+    for name, done in zip(names, run(*jobs), strict=True):
+        assert done.ended == 0
+        hold_against(done, seen[name], exactly=backend == "torch")
+        ours = load_file(tmp_path / f"{name}_program" / "weights.safetensors")
+        theirs = load_file(tmp_path / f"{name}_archc" / "weights.safetensors")
+        assert ours.keys() == theirs.keys()
+        for key, array in ours.items():
+            # The average's share is worked out in another precision.
+            np.testing.assert_allclose(array, theirs[key], rtol=1e-4, atol=1e-6, err_msg=key)
+
+
+def hold_against(done: Done, seen: Sequence[Step], *, exactly: bool) -> None:
+    """The losses and wrong answers of all steps, the same on both sides."""
+    assert len(done.steps) == len(seen) >= 20
+    losses, expected = [loss for loss, _ in done.steps], [step.loss for step in seen]
+    if exactly:
+        assert losses == expected
+    else:
+        # XLA may fuse two texts of one sum differently: an ulp, which twenty steps make more.
+        np.testing.assert_allclose(losses, expected, rtol=1e-5)
+    assert [wrong for _, wrong in done.steps] == [step.wrong for step in seen]
+
+
+def noted(backend: str, patched: pytest.MonkeyPatch) -> list[Step]:
+    """What the engines of a backend will see."""
+    seen: list[Step] = []
+    engine = ENGINES[backend]
+    step = engine.step
+
+    def noting(self: object, *given: object) -> Step:
+        found = step(self, *given)  # pyright: ignore[reportArgumentType, reportCallIssue]
+        seen.append(found)
+        return found
+
+    patched.setattr(engine, "step", noting)
+    return seen
+
+
+def first_weights(backend: str, text: str) -> dict[str, np.ndarray]:
+    """What an engine starts from."""
+    graph = check(Source("small.arch", text))
+    if graph.recipe is None:
+        raise ValueError("the net has a recipe")
+    made = archc.backend.backend(backend).engine(
+        compile_graph(graph, backend), graph, graph.recipe, device="cpu", seed=0
+    )
+    return made.weights()
+
+
+@pytest.mark.parametrize(
+    ("backend", "names"),
+    [
+        ("torch", ("alexnet", "modern")),
+        pytest.param("jax", ("lenet", "googlenet", "modern"), marks=pytest.mark.slow),
+    ],
+)
+def test_a_run_that_was_interrupted_ends_as_one_that_was_not(
+    backend: str, names: Sequence[str], tmp_path: Path
+) -> None:
+    jobs: list[Job] = []
+    for name in names:
+        program, data = write_program(NETS[name], backend, tmp_path), folder_of(name, tmp_path)
+        whole, cut = tmp_path / f"{name}_whole", tmp_path / f"{name}_cut"
+        jobs += [
+            Job(program, [data, "--output", whole]),
+            Job(program, [data, "--output", cut], stop=11),  # in the third epoch
+            Job(program, [data, "--output", cut]),
+        ]
+    done = run(*jobs)
+    for number, name in enumerate(names):
+        uninterrupted, stopped, again = done[3 * number : 3 * number + 3]
+        assert (uninterrupted.ended, stopped.ended, again.ended) == (0, 130, 0)
+        assert "going on after epoch 2\n" in again.out
+        before = 2 * len(uninterrupted.steps) // 5
+        assert again.steps == uninterrupted.steps[before:]
+        for file in ("weights.safetensors", "best.safetensors"):
+            ours = (tmp_path / f"{name}_cut" / file).read_bytes()
+            assert ours == (tmp_path / f"{name}_whole" / file).read_bytes()
+
+
+def test_two_processes_train_as_one(tmp_path: Path) -> None:
+    """Batch norm sees all of a batch, gradients are over all of it; the last of 26 is of two."""
+    data = pictures(tmp_path / "data", 2, train=13, val=3)
+    text = NETS["modern"].replace("classes = 3", "classes = 2").replace("epochs 5", "epochs 3")
+    program = write_program(text, "torch", tmp_path)
+    run(Job(program, [data, "--output", tmp_path / "one"]))
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2]
+    done = plain([*torchrun, program, data, "--output", tmp_path / "two"])
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("epoch 1/3") == 1
+    ours = load_file(tmp_path / "one" / "weights.safetensors")
+    theirs = load_file(tmp_path / "two" / "weights.safetensors")
+    for key, array in ours.items():
+        # Sums in another order; 2e-7 was seen.
+        np.testing.assert_allclose(theirs[key], array, rtol=1e-5, atol=1e-6, err_msg=key)
+
+
+def test_two_devices_train_as_one(tmp_path: Path) -> None:
+    """Batches of five, which do not come out even."""
+    data = pictures(tmp_path / "data", 3, train=4, val=3)
+    text = NETS["lenet"].replace("batch 6     epochs 5", "batch 5     epochs 2")
+    program = write_program(text, "jax", tmp_path)
+    losses: list[list[float]] = []
+    for count in ("1", "2"):
+        job = Job(program, [data, "--output", tmp_path / count])
+        (done,) = run(job, environment={"JAX_NUM_CPU_DEVICES": count})
+        assert done.ended == 0
+        losses.append([loss for loss, _ in done.steps])
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-5)
+
+
+FAULTS = {
+    "no folder": "there is no folder",
+    "no split": "there is no folder",
+    "a class more": "has 4 classes, the net tells 3 apart",
+    "a class that is unknown": "is of a class that is not in train",
+    "no images": "has no images",
+    "a broken image": "cannot identify image file",
+    "an image cut short": "0.png",
+    "an image of another size": "the net takes",
+    "a broken checkpoint": "checkpoint.safetensors cannot be read",
+    "no such weights": "start.safetensors cannot be read",
+    "weights of another net": "fc2.weight",
+}
+
+
+def broken(fault: str, root: Path) -> list[object]:
+    """A folder of data, or of a run, with a fault; the arguments that meet it."""
+    data, out, start = pictures(root / "data", 3, 2, 2), root / "out", root / "start.safetensors"
+    image = data / "train" / "class0" / "0.png"
+    more: list[object] = []
+    match fault:
+        case "no folder":
+            data = root / "nowhere"
+        case "no split":
+            (data / "val").rename(data / "test")
+        case "a class more":
+            (data / "train" / "class3").mkdir()
+        case "a class that is unknown":
+            (data / "val" / "class0").rename(data / "val" / "dog")
+        case "no images":
+            for file in (data / "val" / "class1").iterdir():
+                file.unlink()
+        case "a broken image":
+            image.write_text("no image")
+        case "an image cut short":
+            image.write_bytes(image.read_bytes()[:200])
+        case "an image of another size":
+            pass  # the program's own fault: its net takes 12x12, its steps give 24x30
+        case "a broken checkpoint":
+            out.mkdir()
+            (out / "checkpoint.safetensors").write_text("nothing")
+        case "no such weights":
+            more = ["--weights", start]
+        case _:
+            save_file({"fc1.weight": np.zeros((3, 3), np.float32)}, start)
+            more = ["--weights", start]
+    return [data, "--output", out, *more]
+
+
+def test_what_is_wrong_is_said(tmp_path: Path) -> None:
+    text = NETS["lenet"].replace("epochs 5", "epochs 1")
+    program = write_program(text, "torch", tmp_path)
+    (tmp_path / "large").mkdir()
+    unfit = text.replace("resize(12) center_crop(input)", "")
+    other = write_program(unfit, "torch", tmp_path / "large")
+    jobs = [
+        Job(other if "size" in fault else program, broken(fault, tmp_path / fault))
+        for fault in FAULTS
+    ]
+    for fault, done in zip(FAULTS, run(*jobs), strict=True):
+        assert isinstance(done.ended, str), fault
+        assert done.ended.startswith("error: ")
+        assert FAULTS[fault] in done.ended
+
+
+def test_a_fault_is_one_line_and_status_1(tmp_path: Path) -> None:
+    done = plain([write_program(NETS["lenet"], "torch", tmp_path), tmp_path / "nowhere"])
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"error: there is no folder {tmp_path / 'nowhere' / 'train'}\n"
+
+
+@pytest.mark.parametrize("backend", ENGINES)
+def test_nothing_is_carried_that_a_recipe_does_not_use(backend: str, tmp_path: Path) -> None:
+    text = write_program(NETS["lenet"], backend, tmp_path).read_text()
+    for word in ("plateau", "cosine", "rng.random", "random_crop", "learn(", "take_in", "DECAY"):
+        assert word not in text
+
+
+def test_whole_images_and_training_are_two_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["compile", "vgg_d", "--backend", "torch", "--train", "--dense"])
+    assert "--dense: not allowed with argument --train" in capsys.readouterr().err
