@@ -79,6 +79,12 @@ class Engine(Protocol):
         """The processes that train this net."""
         ...
 
+    @property
+    def counts(self) -> bool:
+        """Whether what this process measures of its share is to be counted: of several that are
+        given the same images, one's is."""
+        ...
+
     def share(self, count: int) -> slice:
         """Which part of a batch of `count` images this process is to be given; it may be empty."""
         ...

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -37,14 +36,3 @@ def part(array: np.ndarray, tower: int, towers: int) -> np.ndarray:
     """One tower's slice of an array that is divided."""
     size = len(array) // towers
     return array[tower * size : (tower + 1) * size]
-
-
-def joined(parts: Sequence[Mapping[str, np.ndarray]], names: Set[str]) -> dict[str, np.ndarray]:
-    """The arrays of a net from those of each tower, in order; `names` are divided, the rest is
-    the first tower's."""
-    import numpy as np
-
-    return {
-        name: np.concatenate([each[name] for each in parts]) if name in names else array
-        for name, array in parts[0].items()
-    }

@@ -69,7 +69,7 @@ class Evaluator:
                 return None if batch is None else self._wrong(batch)
 
             while (found := together.interruptible(measured)[0]) is not None:
-                mine += found
+                mine += found * self.engine.counts
         wrong, wrong_top = map(int, together.crew.summed(mine.tolist()))
         return Score(wrong, wrong_top if self.classes > TOP else None, len(self.loader.split))
 

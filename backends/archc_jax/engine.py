@@ -158,6 +158,8 @@ class JaxEngine:
         )
         self._look = jax.jit(mapped(self._looked, lambda _: WHOLE), out_shardings=sharding(0.0))
 
+    counts = True
+
     def share(self, count: int) -> slice:
         """The part of a batch that this process's devices take; the compiled step shares it out."""
         return self._layout.share(count)

@@ -61,11 +61,8 @@ class TorchBackend:
         computing: Computing = AS_WRITTEN,
         part: Program | None = None,
     ) -> TorchEngine:
-        from archc_torch.engine import TorchEngine, find_device
+        from archc_torch.engine import TorchEngine
 
-        if part is not None:
-            # Before this version has towers in processes: what is asked for is refused.
-            find_device(device)
         return TorchEngine(
             program,
             graph,
@@ -74,4 +71,5 @@ class TorchBackend:
             seed=seed,
             accumulate=accumulate,
             computing=computing,
+            part=part,
         )

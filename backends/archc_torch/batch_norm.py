@@ -32,13 +32,16 @@ class GlobalBatchNorm(nn.modules.batchnorm._BatchNorm):  # pyright: ignore[repor
     and statistics are those of the module that it replaces.
     """
 
-    def __init__(self, replaced: nn.BatchNorm1d | nn.BatchNorm2d, present: Present) -> None:
+    def __init__(
+        self, replaced: nn.BatchNorm1d | nn.BatchNorm2d, present: Present, group: Any = None
+    ) -> None:
         super().__init__(replaced.num_features, replaced.eps, replaced.momentum)
         self.weight: nn.Parameter = replaced.weight
         self.bias: nn.Parameter = replaced.bias
         for name, buffer in replaced.named_buffers():
             setattr(self, name, buffer)
         self._present = present
+        self._group = group
 
     @override
     def _check_input_dim(self, input: Tensor) -> None:
@@ -50,7 +53,7 @@ class GlobalBatchNorm(nn.modules.batchnorm._BatchNorm):  # pyright: ignore[repor
         if not self.training:
             return super().forward(input)
         present = self._present.value
-        count, mean, squares = _statistics(input, present=present)
+        count, mean, squares = _statistics(input, present=present, group=self._group)
         # Where all have one value at most; asked only then, since asking waits for the GPU.
         if input.numel() == input.shape[1] and count < 2:
             raise ValueError("batch norm needs more than one value a channel in training")
@@ -64,6 +67,7 @@ class GlobalBatchNorm(nn.modules.batchnorm._BatchNorm):  # pyright: ignore[repor
             (variance + self.eps).rsqrt().to(self.weight.dtype),
             count,
             present,
+            self._group,
         )
         return normalised
 
@@ -80,9 +84,9 @@ class GlobalBatchNorm(nn.modules.batchnorm._BatchNorm):  # pyright: ignore[repor
 
 
 @torch.no_grad()
-def _statistics(x: Tensor, *, present: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """Of the images of all processes: how many values a channel has `()`, their means `(C,)`, and
-    the sums of the squares of their differences from these `(C,)`, in float64.
+def _statistics(x: Tensor, *, present: bool, group: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """Of the images of all processes of a group: how many values a channel has `()`, their means
+    `(C,)`, and the sums of the squares of their differences from these `(C,)`, in float64.
 
     Each process's own are combined by the rule of Chan, Golub and LeVeque (1979), which loses no
     digits where the mean is far from zero.
@@ -93,7 +97,7 @@ def _statistics(x: Tensor, *, present: bool) -> tuple[Tensor, Tensor, Tensor]:
     count = x.numel() // x.shape[1] if present else 0
     mine = torch.stack([torch.full_like(mean, count), mean, variance]).double()
     # (processes, C) each
-    counts, means, variances = gathered(mine if present else mine.zero_()).unbind(1)
+    counts, means, variances = gathered(mine if present else mine.zero_(), group).unbind(1)
     total = counts.sum(0)
     mean = (counts * means).sum(0) / total
     squares = (counts * (variances + (means - mean).square())).sum(0)
@@ -113,9 +117,11 @@ class _Normalise(torch.autograd.Function):
         inverse: Tensor,
         count: Tensor,
         present: bool,
+        group: Any,
     ) -> Tensor:
         ctx.save_for_backward(x, weight, mean, inverse, count)
         ctx.present = present
+        ctx.group = group
         scale = weight * inverse
         return (x * _wide(scale, x) + _wide(bias - mean * scale, x)).to(x.dtype)
 
@@ -130,10 +136,10 @@ class _Normalise(torch.autograd.Function):
         if not ctx.present:
             mine.zero_()
         total = mine.clone()
-        dist.all_reduce(total)
+        dist.all_reduce(total, group=ctx.group)
         along = (_wide(total[0], x) + normalised * _wide(total[1], x)) / count
         of_x = (wide - along) * _wide(weight * inverse, x) * float(ctx.present)
-        return of_x.to(x.dtype), mine[1], mine[0], None, None, None, None
+        return of_x.to(x.dtype), mine[1], mine[0], None, None, None, None, None
 
 
 def _wide(channels: Tensor, x: Tensor) -> Tensor:
@@ -141,10 +147,10 @@ def _wide(channels: Tensor, x: Tensor) -> Tensor:
     return channels.reshape(1, -1, *[1] * (x.dim() - 2))
 
 
-def make_global(model: nn.Module, present: Present) -> None:
-    """Replace every batch norm in a net."""
+def make_global(model: nn.Module, present: Present, group: Any = None) -> None:
+    """Replace every batch norm in a net by one over the processes of a group; None: over all."""
     for name, child in model.named_children():
         if isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d):
-            setattr(model, name, GlobalBatchNorm(child, present))
+            setattr(model, name, GlobalBatchNorm(child, present, group))
         else:
-            make_global(child, present)
+            make_global(child, present, group)

@@ -23,9 +23,11 @@ from archc.errors.recipes import NoRecipe
 from archc.ir import Graph
 from archc.not_finite import Fault, agreed, backward_fault, forward_fault, layers
 from archc.optimizer_state import AVERAGED, STEPS, TRAINED, spelled
+from archc.passes import towers_of
 from archc.pieces import pieces
 from archc.program_module import load_program
 from archc.recipe import AdamW, Recipe, Sgd
+from archc.towers import divided, in_words
 from archc.train.crew import Crew
 from archc.trainable import filters, trainable
 from archc.weights import check_names
@@ -38,10 +40,12 @@ from archc_torch.module import build
 from archc_torch.not_finite import Chance, Look, chance, go_back
 from archc_torch.optimizer import Optimizer
 from archc_torch.precision import Arithmetic, widened
-from archc_torch.processes import crew, gathered, local_rank, local_size
+from archc_torch.processes import crew, local_rank, local_size
 from archc_torch.recompute import recompute
 from archc_torch.replica import replica
 from archc_torch.sgd import PaperSgd
+from archc_torch.spread import Spread
+from archc_torch.towers import TowersSpread
 
 
 class TorchEngine:
@@ -57,28 +61,31 @@ class TorchEngine:
         seed: int,
         accumulate: int = 1,
         computing: Computing = AS_WRITTEN,
+        part: Program | None = None,
     ) -> None:
         trainable(graph)
         if recipe.optimizer is None:
             fail(NoRecipe(net=graph.name))
         self._device = find_device(device)
         self.crew: Crew = crew()
+        self._spread = Spread(self.crew)
+        if part:
+            self._spread = TowersSpread(self.crew, towers_of(graph), part, divided(graph))
         self._keys = program.keys
         self.versions: Mapping[str, str] = {"torch": torch.__version__}
         # float32 means float32: cuDNN would take TF32 for convolutions.
         torch.backends.cudnn.allow_tf32 = False
-        torch.manual_seed(seed)
         self._arithmetic = Arithmetic(computing, self._device)
-        self.model: nn.Module = build(program)
+        self.model = self._begun(program, part, seed)
         self._present = Present()
-        if self.crew.size > 1:
-            make_global(self.model, self._present)
+        if self._spread.replicas > 1:
+            make_global(self.model, self._present, self._spread.group)
         self.model = self._arithmetic.prepared(self.model.to(self._device))
         self._input = graph.input
         self._graph = graph
         self._compile = computing.compile
         self._loss_weights: dict[str, float] = getattr(
-            load_program(program), "LOSS_WEIGHTS", {"logits": 1.0}
+            load_program(part or program), "LOSS_WEIGHTS", {"logits": 1.0}
         )
         self._smoothing = recipe.loss.smoothing
         self._accumulate = accumulate
@@ -90,22 +97,40 @@ class TorchEngine:
         )
         if computing.recompute:
             recompute(self.model, graph.name)
-        if self.crew.rank > 0:
+        if self._spread.replica > 0:
             # The nets are the same, the masks of dropout are not.
-            own = np.random.SeedSequence((seed, self.crew.rank)).generate_state(1, np.uint64)
+            own = np.random.SeedSequence((seed, self._spread.replica)).generate_state(1, np.uint64)
             torch.manual_seed(int(own[0]))
+
+    def _begun(self, program: Program, part: Program | None, seed: int) -> nn.Module:
+        """The net as the recipe's `init` has it begin, by a seed; of it the part that this process
+        has. What is drawn afterwards is the same for both."""
+        model = None if part is None else build(part)
+        torch.manual_seed(seed)
+        whole = build(program)
+        if model is None:
+            return whole
+        state = whole.state_dict()
+        begin = {name: state[key].numpy() for name, key in self._keys.items()}
+        self._fill(model, self._spread.own(begin))
+        return model
 
     @property
     def device(self) -> str:
-        return described(self._device, self.crew.size)
+        spread = self._spread
+        return described(self._device, self.crew.size) + in_words(spread.replicas, spread.towers)
+
+    @property
+    def counts(self) -> bool:
+        return self._spread.counts
 
     @property
     def devices(self) -> int:
         return self.crew.size
 
     def share(self, count: int) -> slice:
-        """Every n-th image for n processes. So a piece of a batch is shared out as a batch is."""
-        return slice(self.crew.rank, count, self.crew.size)
+        """Every n-th image for n replicas. So a piece of a batch is shared out as a batch is."""
+        return slice(self._spread.replica, count, self._spread.replicas)
 
     def step(self, images: np.ndarray, labels: np.ndarray, lr: float, size: int) -> Step:
         """One optimiser step on this process's share `(N, C, H, W)`, `(N,)` of `size` images."""
@@ -123,8 +148,11 @@ class TorchEngine:
             # Without images there is one of no class.
             answers = every[0].argmax(dim=1)[: len(labels[piece])].cpu()
             wrong += int((answers != torch.from_numpy(labels[piece])).sum())
-        total, wrong = self.crew.summed([total, wrong])
         finite = self._arithmetic.unscale(self.model.parameters())
+        mine = [total, wrong] if self.counts else [0.0, 0.0]
+        # Gradients that processes have of their own are looked at by each.
+        total, wrong, odd = self.crew.summed([*mine, float(not finite)])
+        finite = odd == 0
         fault: Fault | None = None
         if not math.isfinite(total) or not self._arithmetic.took(finite=finite):
             fault = self._fault(images, labels, size, before, of_the_loss=not math.isfinite(total))
@@ -141,12 +169,17 @@ class TorchEngine:
 
     @cached_property
     def _net(self) -> nn.Module:
-        """What a step calls for the net: with other processes, one that sums up gradients."""
-        if self.crew.size == 1:
+        """What a step calls for the net: with other replicas, one that sums up gradients."""
+        if self._spread.replicas == 1:
             return self.model
         kind = next(self.model.parameters()).dtype
         one = torch.zeros((1, *self._input), dtype=kind).numpy(), np.zeros(1, np.int64)
-        return replica(self.model, self._device, lambda net: self._measured(net, *one)[0])
+        return replica(
+            self.model,
+            self._device,
+            lambda net: self._measured(net, *one)[0],
+            self._spread.group,
+        )
 
     @cached_property
     def _applied(self) -> Callable[[Tensor], Any]:
@@ -158,7 +191,7 @@ class TorchEngine:
 
         def mine(end: int) -> int:
             """How many images of the share are among the first `end` of the batch."""
-            return len(range(self.crew.rank, end, self.crew.size))
+            return len(range(end)[self.share(end)])
 
         return [
             slice(mine(piece.start), mine(piece.stop)) for piece in pieces(size, self._accumulate)
@@ -239,15 +272,22 @@ class TorchEngine:
     def _arrays_of(self, model: nn.Module) -> dict[str, np.ndarray]:
         state = model.state_dict()
         # A copy: the arrays must not change under the next step.
-        return {name: state[key].cpu().numpy().copy() for name, key in self._keys.items()}
+        return self._spread.whole(
+            {name: state[key].cpu().numpy().copy() for name, key in self._keys.items()}
+        )
 
     def load_weights(self, weights: Mapping[str, np.ndarray]) -> None:
         """Replace every parameter and buffer. Raises `DiagnosticError` (E0604)."""
         state = self.model.state_dict()
-        check_names({name: tuple(state[key].shape) for name, key in self._keys.items()}, weights)
-        self._fill(self.model, weights)
+        shapes = {
+            name: self._spread.whole_shape(name, tuple(state[key].shape))
+            for name, key in self._keys.items()
+        }
+        check_names(shapes, weights)
+        own = self._spread.own(weights)
+        self._fill(self.model, own)
         if self._average is not None:
-            self._fill(self._average.model, weights)
+            self._fill(self._average.model, own)
 
     def _fill(self, model: nn.Module, weights: Mapping[str, np.ndarray]) -> None:
         model.load_state_dict(
@@ -256,12 +296,14 @@ class TorchEngine:
 
     def optimizer_state(self) -> dict[str, np.ndarray]:
         """What training remembers, by the names of `archc.optimizer_state`."""
-        found = {
-            spelled(slot, name): tensors[key].cpu().numpy().copy()
-            for slot, tensors in self._optimizer.slots().items()
-            for name, key in self._keys.items()
-            if key in tensors
-        }
+        found: dict[str, np.ndarray] = {}
+        for slot, tensors in self._optimizer.slots().items():
+            own = {
+                name: tensors[key].cpu().numpy().copy()
+                for name, key in self._keys.items()
+                if key in tensors
+            }
+            found |= {spelled(slot, n): array for n, array in self._spread.whole(own).items()}
         if self._optimizer.steps is not None:
             found[STEPS] = np.array(self._optimizer.steps, np.int64)
         if self._average is not None:
@@ -273,38 +315,36 @@ class TorchEngine:
     def load_optimizer_state(self, state: Mapping[str, np.ndarray]) -> None:
         """Replace it. Raises `DiagnosticError` (E0604)."""
         check_names({name: v.shape for name, v in self.optimizer_state().items()}, state)
-        slots = {
-            slot: {
-                key: torch.from_numpy(state[spelled(slot, name)].copy())
-                for name, key in self._keys.items()
-                if key in tensors
-            }
-            for slot, tensors in self._optimizer.slots().items()
-        }
+        slots: dict[str, dict[str, Tensor]] = {}
+        for slot, tensors in self._optimizer.slots().items():
+            names = [name for name, key in self._keys.items() if key in tensors]
+            own = self._spread.own({name: state[spelled(slot, name)] for name in names})
+            slots[slot] = {self._keys[n]: torch.from_numpy(a.copy()) for n, a in own.items()}
         self._optimizer.load(slots, int(state[STEPS]) if STEPS in state else None)
         self._arithmetic.load(state)
         if self._average is not None:
             self._average.steps = int(state[AVERAGED])
-            self._fill(self.model, {name: state[spelled(TRAINED, name)] for name in self._keys})
+            trained = {name: state[spelled(TRAINED, name)] for name in self._keys}
+            self._fill(self.model, self._spread.own(trained))
 
     def rng_state(self) -> dict[str, np.ndarray]:
-        """PyTorch's own source of chance, which dropout draws from, of each process and kind of
-        device: `0/cpu`, `0/cuda`."""
+        """PyTorch's own source of chance, which dropout draws from, of each replica and kind of
+        device: `0/cpu`, `0/cuda`. The processes of a replica have the same."""
         mine = {"cpu": torch.get_rng_state()}
         if self._device.type == "cuda":
             mine["cuda"] = torch.cuda.get_rng_state(self._device)
         return {
             f"{rank}/{kind}": state.numpy()
             for kind, every in mine.items()
-            for rank, state in enumerate(gathered(every))
+            for rank, state in enumerate(self._spread.gathered(every))
         }
 
     def load_rng_state(self, state: Mapping[str, np.ndarray]) -> None:
         """Go on from there. Raises `DiagnosticError` (E0604), also on another kind of device."""
         check_names({name: array.shape for name, array in self.rng_state().items()}, state)
-        torch.set_rng_state(torch.from_numpy(state[f"{self.crew.rank}/cpu"].copy()))
+        torch.set_rng_state(torch.from_numpy(state[f"{self._spread.replica}/cpu"].copy()))
         if self._device.type == "cuda":
-            mine = torch.from_numpy(state[f"{self.crew.rank}/cuda"].copy())
+            mine = torch.from_numpy(state[f"{self._spread.replica}/cuda"].copy())
             torch.cuda.set_rng_state(mine, self._device)
 
 

@@ -179,12 +179,13 @@ class _Agent(LocalElasticAgent):
             return f"was killed by {signal.Signals(-failure.exitcode).name}"
         return f"crashed with exit status {failure.exitcode}"
 
-    def _order(self, result: RunResult, rank: int) -> tuple[bool, float]:
+    def _order(self, result: RunResult, rank: int) -> tuple[bool, bool, float]:
         """Who was killed comes first, then who complained first: that it was gone is what the
-        others complain of."""
+        others complain of. Last come those that the agent itself has ended because of it."""
         log = self._log(rank)
         complained = log.stat().st_mtime if log.exists() else 0.0
-        return result.failures[rank].exitcode >= 0, complained
+        status = result.failures[rank].exitcode
+        return status == -signal.SIGTERM, status >= 0, complained
 
     def last_words(self) -> str:
         """The end of what the worker that was lost has complained of."""

@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -102,10 +103,11 @@ class Group:
         return found
 
 
-def gathered(mine: Tensor) -> Tensor:
-    """Tensors of the same shape from all processes, `(size, *shape)`, by rank."""
+def gathered(mine: Tensor, group: Any = None) -> Tensor:
+    """Tensors of the same shape from all processes of a group, `(size, *shape)`, by rank; None is
+    the group of all."""
     if not joined():
         return mine.unsqueeze(0)
-    every = [torch.empty_like(mine) for _ in range(dist.get_world_size())]
-    dist.all_gather(every, mine.contiguous())
+    every = [torch.empty_like(mine) for _ in range(dist.get_world_size(group))]
+    dist.all_gather(every, mine.contiguous(), group)
     return torch.stack(every)

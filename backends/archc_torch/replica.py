@@ -22,9 +22,13 @@ _UNSENT: dict[str, Any] = {
 
 
 def replica(
-    model: nn.Module, device: torch.device, measured: Callable[[nn.Module], Tensor]
+    model: nn.Module,
+    device: torch.device,
+    measured: Callable[[nn.Module], Tensor],
+    group: Any = None,
 ) -> DistributedDataParallel:
-    """The net of this process, whose gradients become the sums of all processes'.
+    """The net of this process, whose gradients become the sums of all processes' of the group;
+    None is that of all.
 
     PyTorch sums up gradients in buckets, which it sorts anew after the first backward, by the order
     in which gradients came; and what is summed up with what decides how sums are rounded. So that a
@@ -35,10 +39,11 @@ def replica(
     made = DistributedDataParallel(
         model,
         device_ids=[device] if device.type == "cuda" else None,
+        process_group=group,
         **_UNSENT,
     )
     # PyTorch compares annotations with its classes, and ours are texts.
-    made.register_comm_hook(None, lambda _, bucket: _summed(bucket))
+    made.register_comm_hook(None, lambda _, bucket: _summed(bucket, group))
     with _unchanged(model, device):
         measured(made).backward()
     return made
@@ -46,11 +51,12 @@ def replica(
 
 def _summed(
     bucket: dist.GradBucket,  # pyright: ignore[reportPrivateImportUsage]
+    group: Any,
 ) -> torch.futures.Future[Tensor]:
     """The sums of a bucket's gradients; PyTorch's own hook would take their means, which are wrong
     where shares are of different sizes."""
     # Any: this method is not in the types.
-    work: Any = dist.all_reduce(bucket.buffer(), async_op=True)
+    work: Any = dist.all_reduce(bucket.buffer(), group=group, async_op=True)
     return work.get_future().then(lambda done: done.value()[0])
 
 

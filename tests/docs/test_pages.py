@@ -106,7 +106,8 @@ def _console(block: Block, command: Command, folder: Path) -> None:
         # The pages were written on a CPU, and tests must not depend on what else there is.
         rest += ["--device", "cpu"]
     command_line = (found[program], *rest)
-    text = _inside(rest, folder) if block.manner else _run(command_line, folder).stdout
+    inside = block.manner and program == "archc"
+    text = _inside(rest, folder) if inside else _run(command_line, folder).stdout
     printed = text.splitlines()
     said = f"{block.place}: {' '.join(command.words)}\n{text}"
     if block.manner == "recorded":

@@ -52,6 +52,12 @@ def mixed() -> Graph:
     return check(Source("mixed.arch", MIXED))
 
 
+def still() -> Graph:
+    """`mixed` without dropout, which replicas in PyTorch draw each for itself."""
+    plain = MIXED.replace("dropout(0.2)", "").replace("dropout(0.3)", "")
+    return check(Source("still.arch", plain))
+
+
 def three() -> Graph:
     return check(Source("three.arch", THREE))
 

@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 
-from archc.analysis.plan import Form, plan
 from tests.nets import ROOT
-from tests.towers import nets
+from tests.towers.planned import planned
 
 CLOSE = 1e-12
 """Sums in another order, in float64."""
@@ -33,23 +32,6 @@ def found(net: str, device: str, sizes: tuple[int, ...]) -> Any:
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
-
-
-def planned(net: str, devices: int, batch: int) -> tuple[Form, list[tuple[str, int]]]:
-    """The plan, and its collectives between towers: the kind, and the bytes of what they give in
-    float64, which is one part of what is scattered."""
-    graph = getattr(nets, net)()
-    form = next(
-        form
-        for form in plan(graph, devices, batch=batch).forms
-        if isinstance(form, Form) and form.towers > 1
-    )
-    return form, sorted(
-        (way.kind, 2 * way.size // (form.towers if way.kind == "reduce-scatter" else 1))
-        for place in form.places
-        for way in (place.forward, place.backward)
-        if way and way.devices == form.towers and place.layer != place.source
-    )
 
 
 def check(seen: Any) -> None:

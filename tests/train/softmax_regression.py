@@ -17,6 +17,7 @@ class SoftmaxRegression:
     versions: Mapping[str, str] = {"softmax": "9.9"}
 
     device = "cpu (NumPy)"
+    counts = True
 
     def __init__(self, shape: tuple[int, int, int], classes: int, crew: Crew | None = None) -> None:
         self.crew: Crew = Alone() if crew is None else crew

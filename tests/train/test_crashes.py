@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -118,11 +119,13 @@ def newest(run: Path) -> int:
     return steps
 
 
+DEVICES = {"torch": "cpu", "torch-3": "cpu:3", "torch-4": "cpu:4", "jax": "cpu:2"}
+
+
 def words_for(backend: str) -> tuple[str, ...]:
-    device = {"jax": "cpu:2", "torch": "cpu"}[backend]
-    restarts = {"jax": (), "torch": ("--restarts", "3")}[backend]
-    save = ("--save-every", "1", "--quiet")
-    return ("--backend", backend, "--device", device, "--data", "generated:150", *save, *restarts)
+    name = backend.partition("-")[0]
+    words = ("--backend", name, "--device", DEVICES[backend], "--data", "generated:150")
+    return (*words, "--save-every", "1", "--quiet", "--restarts", "3")
 
 
 @pytest.fixture(scope="module")
@@ -156,10 +159,13 @@ def assert_same(run: Path, other: Path) -> None:
         assert same(run / last, other / last)
 
 
-BACKENDS = ["torch", "jax"]
+BACKENDS = [*DEVICES]
 
 
-@pytest.mark.parametrize("backend", ["torch", pytest.param("jax", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "backend",
+    ["torch", *(pytest.param(each, marks=pytest.mark.slow) for each in BACKENDS[1:])],
+)
 def test_a_killed_worker_is_started_again(
     backend: str, spec: Path, wholes: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -171,15 +177,16 @@ def test_a_killed_worker_is_started_again(
         time.sleep(chance.random() / 10)
         os.kill(launched.tree()[0], signal.SIGKILL)
         deadline = time.monotonic() + PATIENCE
-        while len(launched.ever) < 3 and time.monotonic() < deadline:
+        seen = len(launched.ever)
+        while len(launched.ever) == seen and time.monotonic() < deadline:
             launched.tree()
             time.sleep(0.05)
     said = launched.ends(0)
-    assert "warning: the worker was killed by SIGKILL; restart 2 of 3" in said
+    assert re.search(r"^warning: .*worker.* was killed by SIGKILL; restart 2 of 3$", said, re.M)
     assert_same(run, whole(wholes, spec, backend))
     about = json.loads((run / "run.json").read_text())
-    assert about["restart"] == "the worker was killed by SIGKILL"
-    assert [piece["restart"] for piece in about["earlier"]] == [None, about["restart"]]
+    assert about["restart"].endswith("was killed by SIGKILL")
+    assert [bool(piece["restart"]) for piece in about["earlier"]] == [False, True]
 
 
 @pytest.mark.slow
@@ -227,7 +234,9 @@ def test_a_stopped_worker_is_replaced(
     launched.reaches(run, 11)
     os.kill(launched.tree()[0], signal.SIGSTOP)
     said = launched.ends(0)
-    assert "warning: the worker made no step in 4 seconds and was killed; restart 1 of 3" in said
+    assert re.search(
+        r"^warning: .*worker.* made no step in 4 seconds .*; restart 1 of 3$", said, re.M
+    )
     assert_same(run, whole(wholes, spec, backend))
 
 
