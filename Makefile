@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup train check format test test-all clean
+.PHONY: setup train check format test test-all gpu clean
 
 setup: $(READY)
 
@@ -36,6 +36,11 @@ test: check
 # Everything that `make test` samples, run before an issue is closed.
 test-all: check
 	$(BIN)/python -m pytest -n 2
+
+# What needs a GPU: its tests and a table of speeds. It takes the Python that it is given, which
+# has the frameworks for that GPU, and sets up nothing.
+gpu:
+	$(PYTHON) tools/gpu.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis dist

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Protocol
 
+from archc.computing import AS_WRITTEN, Computing
 from archc.diagnostics import fail
 from archc.errors import backends as backend_errors
+from archc.not_finite import Fault
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,6 +46,11 @@ class Step:
 
     loss: float
     wrong: int
+    skipped: bool = False
+    """In float16: a gradient overflowed, so weights and optimiser are as they were."""
+    fault: Fault | None = None
+    """Where the first number came from that is none or is infinite: training cannot go on.
+    Weights and optimiser are as they were before the step."""
 
 
 class Engine(Protocol):
@@ -171,12 +178,14 @@ class Backend(Protocol):
         device: str,
         seed: int,
         accumulate: int = 1,
+        computing: Computing = AS_WRITTEN,
         part: Program | None = None,
     ) -> Engine:
         """The program loaded, initialised by the recipe and placed on a device.
 
         `device` is a word of `archc.devices`: `auto`, `cpu`, `cpu:4`, `cuda:1`, `gpus:4`.
-        A step computes its batch in `accumulate` pieces and sums their gradients.
+        A step computes its batch in `accumulate` pieces and sums their gradients, each piece as
+        `computing` says.
 
         With `part`, the program of one tower, the graph's towers are on devices of their own and
         compute that; `program`, the whole net's, is what they begin as. Raises `DiagnosticError`

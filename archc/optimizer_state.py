@@ -7,6 +7,8 @@
 | `steps` | how many steps `adamw` has taken, int64 |
 | `trained/conv1.weight` | what is trained, where the recipe averages: the net's own are averages |
 | `averaged` | how many steps are in the average, int64 |
+| `loss_scale` | the factor of the loss, float64; of fp16 only (`archc.loss_scale`) |
+| `loss_scale_steps` | how many steps in a row were taken with it, int64 |
 
 Arrays by canonical name have the canonical layout.
 """
@@ -19,6 +21,8 @@ MOMENT2 = "moment2"
 STEPS = "steps"
 TRAINED = "trained"
 AVERAGED = "averaged"
+LOSS_SCALE = "loss_scale"
+LOSS_SCALE_STEPS = "loss_scale_steps"
 
 
 def spelled(slot: str, name: str) -> str:

@@ -8,6 +8,7 @@ from archc.ir import Graph
 from archc.ops.activation import Softmax
 from archc.ops.base import written
 from archc.ops.conv import Conv
+from archc.ops.norm import Bn
 from archc.recipe import Recipe
 
 
@@ -43,4 +44,15 @@ def filters(graph: Graph) -> tuple[str, ...]:
     """The canonical names of the weights whose rows are the filters of a conv."""
     return tuple(
         f"{node.path}.weight" for node in graph.nodes if node.op and node.op.word == Conv.word
+    )
+
+
+def wide(graph: Graph) -> frozenset[str]:
+    """The canonical names of the weights that a half precision leaves in float32: those of batch
+    normalisation, whose statistics they meet."""
+    return frozenset(
+        f"{node.path}.{name}"
+        for node in graph.nodes
+        if node.op and node.op.word == Bn.word
+        for name in graph.weights(node)
     )

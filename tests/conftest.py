@@ -21,6 +21,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="rewrite golden files; read the difference before committing it",
     )
+    parser.addoption(
+        "--gpu-tests-on",
+        choices=["cuda", "cpu"],
+        default="cuda",
+        help="cpu: run the tests marked gpu on the CPU, to see that they work",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

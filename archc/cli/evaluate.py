@@ -114,6 +114,7 @@ def _of_spec(_: Path, arguments: argparse.Namespace) -> tuple[Job, Path, Statist
 
 def _of_run(path: Path, arguments: argparse.Namespace) -> tuple[Job, Path, Statistics | None]:
     from archc import driver
+    from archc.computing import Computing
     from archc.train.settings import read_settings, read_statistics
 
     settings = read_settings(path)
@@ -126,5 +127,6 @@ def _of_run(path: Path, arguments: argparse.Namespace) -> tuple[Job, Path, Stati
         data=arguments.data or settings.data,
         run_dir=weights.parent,
         batch=arguments.batch or settings.batch,
+        computing=Computing(precision=settings.computing.precision),
     )
     return job, weights, read_statistics(path)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archc.cli.common import not_negative, positive
+from archc.computing import AS_WRITTEN, Computing
 from archc.diagnostics import fail
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ def make_job(
     init_from: Path | None = None,
     layers: tuple[Pair, ...] = (),
     accumulate: int = 1,
+    computing: Computing = AS_WRITTEN,
     save_every: Every | None = None,
     resume: bool = False,
     parallel: Parallel = "data",
@@ -101,7 +103,14 @@ def make_job(
     def engine_of(made: Program, of: Graph, part: Program | None = None) -> Engine:
         try:
             return framework.engine(
-                made, of, recipe, device=device, seed=seed, accumulate=accumulate, part=part
+                made,
+                of,
+                recipe,
+                device=device,
+                seed=seed,
+                accumulate=accumulate,
+                computing=computing,
+                part=part,
             )
         except ImportError as error:
             fail(BackendBroken(name=backend, reason=str(error)))
@@ -137,6 +146,7 @@ def make_job(
         init_from=init_from,
         layers=layers,
         accumulate=accumulate,
+        computing=computing,
         save_every=save_every or EVERY,
         resume=resume,
         restart=why_restarted(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from archc.cli.common import add_spec, load, not_negative, positive
 from archc.cli.jobs import add_devices, add_parallel, crew, device, make_job
+from archc.computing import PRECISIONS, Computing
 from archc.diagnostics import printable
 
 if TYPE_CHECKING:
@@ -47,6 +49,9 @@ _SETTLED = {
     "data": "--data",
     "batch": "--batch",
     "accumulate": "--accumulate",
+    "precision": "--precision",
+    "recompute": "--recompute",
+    "compile": "--compile",
     "seed": "--seed",
     "weights": "--weights",
     "init_from": "--init-from",
@@ -73,6 +78,24 @@ def declare(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         type=positive,
         help="compute each batch in N pieces, which need less memory (1)",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        help="what layers compute in (fp32); weights are float32 whatever it is",
+    )
+    # None where it is not said: a run that goes on has settled it.
+    parser.add_argument(
+        "--recompute",
+        action="store_true",
+        default=None,
+        help="keep what arrives at each block alone and compute the rest again: less memory",
+    )
+    parser.add_argument(
+        "--compile",
+        action="store_true",
+        default=None,
+        help="let PyTorch compile the net (torch.compile); JAX always does",
     )
     parser.add_argument("--seed", metavar="N", type=not_negative, help="of all chance (0)")
     starts = parser.add_mutually_exclusive_group()
@@ -295,6 +318,11 @@ def _new(arguments: argparse.Namespace) -> Job:
         init_from=Path(arguments.init_from) if arguments.init_from else None,
         layers=_pairs(arguments.layers),
         accumulate=arguments.accumulate or 1,
+        computing=Computing(
+            precision=arguments.precision or "fp32",
+            recompute=bool(arguments.recompute),
+            compile=bool(arguments.compile),
+        ),
         save_every=arguments.save_every,
         parallel=arguments.parallel or "data",
     )
@@ -323,16 +351,20 @@ def _resumed(arguments: argparse.Namespace) -> Job:
 
     path = Path(arguments.resume)
     before = read_settings(path)
+    backend = arguments.backend or before.backend
+    # What is another framework's own way to compile does not go over to it.
+    compiles = before.computing.compile and backend == before.backend
     return make_job(
         driver.load(str(path / "spec.arch")),
         arguments,
-        backend=arguments.backend or before.backend,
+        backend=backend,
         device=device(arguments) or before.device,
         data=before.data,
         run_dir=path,
         seed=before.seed,
         batch=before.batch,
         accumulate=before.accumulate,
+        computing=replace(before.computing, compile=compiles),
         epochs=arguments.epochs or before.epochs,
         save_every=arguments.save_every,
         parallel=arguments.parallel or before.parallel,

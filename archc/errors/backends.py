@@ -171,3 +171,29 @@ class TowersOnHosts(Diagnostic):
 
     def help(self) -> str:
         return "--parallel data, or one machine"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlwaysCompiled(Diagnostic):
+    """`--compile` of a backend that compiles every step anyway."""
+
+    code: ClassVar[str] = "E0620"
+    backend: str
+
+    def message(self) -> str:
+        return f"--compile is for PyTorch: the backend '{self.backend}' always compiles its steps"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CannotCompile(Diagnostic):
+    """The framework's own compiler failed: it needs a compiler for C++ on a CPU."""
+
+    code: ClassVar[str] = "E0621"
+    backend: str
+    reason: str
+
+    def message(self) -> str:
+        return f"--compile failed in the backend '{self.backend}': {self.reason}"
+
+    def help(self) -> str:
+        return "without --compile the net is trained as it is"

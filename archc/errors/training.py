@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from archc.diagnostics import Diagnostic, some
+from archc.not_finite import Fault
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,11 +35,13 @@ class LossNotFinite(Diagnostic):
     lr: float
     best: str | None
     """The file that holds the best weights so far, if there are any."""
+    fault: Fault | None = None
+    """Where the first number came from that is none; the span is its place."""
 
     def message(self) -> str:
         return (
             f"the loss became {self.loss} at step {self.step} of epoch {self.epoch}: "
-            "training has diverged"
+            f"training has diverged{_first(self.fault)}"
         )
 
     def notes(self) -> Sequence[str]:
@@ -46,10 +49,74 @@ class LossNotFinite(Diagnostic):
         return ("the weights are of no more use and were not saved", *([kept] if kept else []))
 
     def help(self) -> str:
+        if self.fault is not None and self.fault.what == "images":
+            return "look at the steps of augment { }: one divides by nothing, or an image is odd"
         return (
             f"a smaller learning rate, such as lr = {self.lr / 10:g} for {self.lr:g}, or smaller "
             "pixels: scale(1/255) in augment { } and evaluate { }"
         )
+
+
+def _first(fault: Fault | None) -> str:
+    """`; the first to be infinite or no number is the output of conv2`."""
+    if fault is None:
+        return ""
+    names = " or ".join(fault.layers)
+    match fault.what:
+        case "images":
+            what = "the images themselves"
+        case "loss":
+            what = "the loss itself"
+        case "weights":
+            what = f"the weights of {names}"
+        case "output":
+            what = f"the output of {names}"
+        case "gradient":
+            what = f"the gradient of {names}" if names else "a gradient"
+    return f"; the first that is not finite: {what}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradientNotFinite(Diagnostic):
+    """A gradient is infinite or no number, of a loss that is one: no step can follow it."""
+
+    code: ClassVar[str] = "E0850"
+    epoch: int
+    step: int
+    lr: float
+    fault: Fault
+    half: bool
+    """In float16: however small the factor of the loss was made, gradients overflowed."""
+
+    def message(self) -> str:
+        of = f"of {self.fault.layers[0]} " if self.fault.layers else ""
+        why = ", however small the loss is made" if self.half else ""
+        return (
+            f"the gradient {of}is infinite or no number at step {self.step} of epoch "
+            f"{self.epoch}{why}"
+        )
+
+    def notes(self) -> Sequence[str]:
+        return ("the first from the end of the net; the weights before this step are saved",)
+
+    def help(self) -> str:
+        if self.half:
+            return "--precision bf16, whose numbers reach as far as float32's"
+        return f"a smaller learning rate, such as lr = {self.lr / 10:g} for {self.lr:g}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NothingToRecompute(Diagnostic):
+    """`--recompute` of a net without blocks: there is no part of which only the input is kept."""
+
+    code: ClassVar[str] = "E0851"
+    net: str
+
+    def message(self) -> str:
+        return f"--recompute keeps what arrives at the net's blocks, and '{self.net}' has none"
+
+    def help(self) -> str:
+        return "write its parts as blocks, or compute a batch in pieces: --accumulate 2"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,10 +10,10 @@ from typing import Literal
 
 from rich.console import Console
 
-from archc.backend import Engine
+from archc.backend import Engine, Step
 from archc.data.prepare import Prepared, prepare
-from archc.diagnostics import DiagnosticError, fail
-from archc.errors.training import LossNotFinite
+from archc.diagnostics import Diagnostic, DiagnosticError, fail
+from archc.errors.training import GradientNotFinite, LossNotFinite
 from archc.recipe import Progress
 from archc.train import checkpoint
 from archc.train.cadence import Due
@@ -208,6 +208,11 @@ class _Training:
                 self.shown.say(f"{interrupted.by} in epoch {epoch}")
                 return "interrupted"
             metrics = EpochMetrics.of(epoch, self.running, score)
+            if self.running.skipped:
+                self.shown.say(
+                    f"note: {self.running.skipped} of {self.running.batches} steps of epoch "
+                    f"{epoch} were left out: gradients overflowed float16"
+                )
             self.history.append(metrics)
             self.running = Running()
             self._write(lambda run, made=metrics: run.record(made))
@@ -273,18 +278,40 @@ class _Training:
                     raise ValueError("a schedule ends training between epochs, not in one")
                 self.heart.before("step", batch.size)
                 step = self.engine.step(batch.images, batch.labels, rate, batch.size)
-                if not math.isfinite(step.loss):
-                    self._refuse(step.loss, epoch, self.running.batches + 1, rate)
+                if step.fault is not None or not math.isfinite(step.loss):
+                    self._refuse(step, epoch, self.running.batches + 1, rate)
                 self.heart.before("batch")
                 now = perf_counter()
                 self.running = self.running.after(step, batch.size, rate, now - began)
                 began = now
                 self.shown.advance(epoch, self.running.mean_loss, self.running.error, batch.size)
 
-    def _refuse(self, loss: float, epoch: int, step: int, lr: float) -> None:
-        """Leave for a loss that is no number, which all processes have seen."""
-        fault = LossNotFinite(loss=loss, epoch=epoch, step=step, lr=lr, best=self._best_file())
-        self.together.do(lambda: fail(fault))
+    def _refuse(self, step: Step, epoch: int, number: int, lr: float) -> None:
+        """Leave for what is not finite in a step, which all processes have seen."""
+        fault = step.fault
+        span, trace = (None, ()) if fault is None else (fault.span, fault.trace)
+        if fault is not None and math.isfinite(step.loss):
+            found: Diagnostic = GradientNotFinite(
+                epoch=epoch,
+                step=number,
+                lr=lr,
+                fault=fault,
+                half=self.job.computing.precision == "fp16",
+                span=span,
+                trace=trace,
+            )
+        else:
+            found = LossNotFinite(
+                loss=step.loss,
+                epoch=epoch,
+                step=number,
+                lr=lr,
+                best=self._best_file(),
+                fault=fault,
+                span=span,
+                trace=trace,
+            )
+        self.together.do(lambda: fail(found))
 
     def _score(self, epoch: int) -> Score:
         engine = self.engine

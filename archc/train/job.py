@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from archc.backend import Engine
+from archc.computing import AS_WRITTEN, Computing
 from archc.data.dense import Dense
 from archc.data.whole import Check
 from archc.diagnostics import Sink
@@ -56,6 +57,8 @@ class Job:
     """The file whose weights the run starts from; None: as the recipe's `init` says."""
     accumulate: int = 1
     """In how many pieces a batch is computed."""
+    computing: Computing = AS_WRITTEN
+    """How a step is computed."""
     parallel: Parallel = "data"
     workers: int = 0
     """How many processes read images that are not in memory; 0: threads of this one."""

@@ -24,6 +24,8 @@ class Running:
     """Of the last step."""
     seconds: float = 0.0
     """Spent on training, without saving."""
+    skipped: int = 0
+    """Steps that were left out, as float16 needs it."""
 
     @property
     def mean_loss(self) -> float:
@@ -43,6 +45,7 @@ class Running:
             self.wrong + step.wrong,
             lr,
             self.seconds + seconds,
+            self.skipped + step.skipped,
         )
 
 

@@ -15,6 +15,7 @@ import json
 import platform
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import asdict
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -162,6 +163,7 @@ def described(job: Job, data: Prepared, engine: Engine) -> dict[str, object]:
         "seed": job.seed,
         "batch": job.batch,
         "accumulate": job.accumulate,
+        **asdict(job.computing),
         "parallel": job.parallel,
         "epochs": job.epochs,
     }

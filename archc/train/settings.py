@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from archc.computing import PRECISIONS, Computing
 from archc.data.pipeline import Statistics, unflatten
 from archc.data.sources import from_here
 from archc.diagnostics import fail
@@ -28,6 +29,7 @@ class Settings:
     epochs: int
     accumulate: int
     """In how many pieces a batch is computed."""
+    computing: Computing
     parallel: Parallel
     """What several devices share out."""
 
@@ -50,6 +52,8 @@ def read_settings(run_dir: Path) -> Settings:
         }
         parallel = run["parallel"]
         numbers = {name: run[name] for name in ("seed", "batch", "epochs", "accumulate")}
+        flags = {name: run[name] for name in ("recompute", "compile")}
+        precision = run["precision"]
     except OSError as error:
         reason = f"run.json: {(error.strerror or str(error)).lower()}"
         fail(NoRun(path=str(run_dir), reason=reason))
@@ -58,10 +62,17 @@ def read_settings(run_dir: Path) -> Settings:
     if (
         not all(isinstance(text, str) for text in texts.values())
         or not all(type(number) is int for number in numbers.values())
+        or not all(type(flag) is bool for flag in flags.values())
         or parallel not in ("data", "towers")
+        or precision not in PRECISIONS
     ):
         fail(NoRun(path=str(run_dir), reason="run.json does not say what it should"))
-    return Settings(**{**texts, "data": from_here(texts["data"])}, parallel=parallel, **numbers)
+    return Settings(
+        **{**texts, "data": from_here(texts["data"])},
+        **numbers,
+        parallel=parallel,
+        computing=Computing(precision=precision, **flags),
+    )
 
 
 def is_finished(run_dir: Path) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from archc.backend import Program
+from archc.computing import AS_WRITTEN, Computing
 from archc.ir import Graph
 from archc.recipe import Recipe
 from archc_jax.emit.program import emit
@@ -64,6 +65,7 @@ class JaxBackend:
         device: str,
         seed: int,
         accumulate: int = 1,
+        computing: Computing = AS_WRITTEN,
         part: Program | None = None,
     ) -> JaxEngine:
         from archc_jax.engine import JaxEngine
@@ -75,5 +77,6 @@ class JaxBackend:
             device=device,
             seed=seed,
             accumulate=accumulate,
+            computing=computing,
             part=part,
         )

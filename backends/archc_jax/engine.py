@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -13,10 +13,12 @@ import optax
 from flax import nnx
 
 from archc.backend import Program, Step
+from archc.computing import AS_WRITTEN, Computing
 from archc.diagnostics import fail
-from archc.errors.backends import TowersOnHosts
+from archc.errors.backends import AlwaysCompiled, TowersOnHosts
 from archc.errors.recipes import NoRecipe
 from archc.ir import Graph
+from archc.not_finite import Fault, Seen, backward_fault, forward_fault, layers
 from archc.optimizer_state import AVERAGED, STEPS, TRAINED, spelled
 from archc.passes import towers_of
 from archc.pieces import pieces
@@ -24,25 +26,28 @@ from archc.program_module import load_program
 from archc.recipe import Recipe
 from archc.towers import divided
 from archc.train.crew import Crew
-from archc.trainable import filters, trainable
+from archc.trainable import filters, trainable, wide
 from archc.weights import check_names
+from archc_jax.arrays import Arrays, arrays_of, as_state, chosen, like, plain, taken_in
 from archc_jax.devices import described, find_mesh
-from archc_jax.hosts import HostsLayout, is_key
+from archc_jax.hosts import HostsLayout
 from archc_jax.layout import WHOLE, Layout
 from archc_jax.limit import limited
 from archc_jax.loss import cross_entropy
 from archc_jax.module import abstract, build
+from archc_jax.not_finite import Odd, counted, looked, odd, probed
 from archc_jax.optimizer import replaced, rule, slots, steps
+from archc_jax.precision import Arithmetic, are_finite, widened
 from archc_jax.processes import crew
+from archc_jax.recompute import recompute
 from archc_jax.towers import TowersLayout
-from archc_jax.weights import by_path, canonical, dump, joined, load, stored
-
-Arrays = dict[str, jax.Array]
-"""Arrays by the path that they have in the program."""
-
+from archc_jax.weights import by_path, canonical, dump, load, stored
 
 Sums = tuple[Arrays, jax.Array, jax.Array]
 """Gradients, the loss and the wrong answers."""
+
+Found = tuple[jax.Array, jax.Array, jax.Array]
+"""The loss, the wrong answers, and whether the loss and all gradients were finite."""
 
 
 class JaxEngine:
@@ -70,11 +75,14 @@ class JaxEngine:
         device: str,
         seed: int,
         accumulate: int = 1,
+        computing: Computing = AS_WRITTEN,
         part: Program | None = None,
     ) -> None:
         trainable(graph)
         if recipe.optimizer is None:
             fail(NoRecipe(net=graph.name))
+        if computing.compile:
+            fail(AlwaysCompiled(backend="jax"))
         self._form = recipe.optimizer
         self.crew: Crew = crew()
         if part and self.crew.size > 1:
@@ -88,7 +96,11 @@ class JaxEngine:
         self.versions: Mapping[str, str] = {
             name: version(name) for name in ("jax", "jaxlib", "flax", "optax")
         }
+        self._graph = graph
         self._keys = program.keys
+        self._arithmetic = Arithmetic(
+            computing, frozenset(program.keys[name] for name in wide(graph))
+        )
         self._smoothing = recipe.loss.smoothing
         self._accumulate = accumulate
         self._limit = recipe.limit
@@ -106,6 +118,11 @@ class JaxEngine:
         self._evaluating = nnx.split(traced)[0]
         traced.train()
         self._training, state = nnx.split(traced)
+        self._kept = self._training
+        """The net that keeps all that a step computes, and is looked at where that is at fault."""
+        if computing.recompute:
+            recompute(traced, graph.name)
+            self._training = nnx.split(traced)[0]
         self._variables = nnx.to_flat_state(state)
         self._take_arrays()
         self._undecayed = frozenset(
@@ -121,7 +138,7 @@ class JaxEngine:
         self._step = jax.jit(
             mapped(self._stepped, lambda specs: (*specs[:3], WHOLE)),
             donate_argnums=(0, 1, 2),
-            out_shardings=sharding((*held, (0.0, 0))),
+            out_shardings=sharding((*held, (0.0, 0, 0))),
         )
         self._add = jax.jit(
             mapped(self._added, lambda specs: specs[1:3]),
@@ -129,18 +146,17 @@ class JaxEngine:
             out_shardings=sharding((self._others, (self._parameters, 0.0, 0))),
         )
         self._update = jax.jit(
-            mapped(self._updated, lambda specs: specs[:2]),
+            mapped(self._updated, lambda specs: (*specs[:2], WHOLE)),
             donate_argnums=(0, 1),
-            out_shardings=sharding((self._parameters, self._optimizer)),
+            out_shardings=sharding((self._parameters, self._optimizer, 0)),
         )
-        self._taken_in = jax.jit(
-            _taken_in, donate_argnums=0, out_shardings=sharding(self._averages)
-        )
+        self._taken_in = jax.jit(taken_in, donate_argnums=0, out_shardings=sharding(self._averages))
         # Predictions are this process's own.
         here = self._layout.here
         self._predict = jax.jit(
             here.mapped(self._predicted, lambda _: WHOLE), out_shardings=here.sharding(0.0)
         )
+        self._look = jax.jit(mapped(self._looked, lambda _: WHOLE), out_shardings=sharding(0.0))
 
     counts = True
 
@@ -156,42 +172,80 @@ class JaxEngine:
                 self._others,
                 self._optimizer,
                 lr,
+                self._arithmetic.factor,
                 self._layout.place_batch(images, size),
                 self._layout.place_batch(labels, size),
             )
         else:
             seen = self._step_in_pieces(images, labels, lr, size)
+        loss, wrong, finite = jax.device_get(seen)
+        fault: Fault | None = None
+        if not np.isfinite(loss) or not self._arithmetic.took(finite=bool(finite)):
+            fault = self._fault(images, labels, size, of_the_loss=not np.isfinite(loss))
+        if not finite or fault is not None:
+            return Step(float(loss), int(wrong), skipped=fault is None, fault=fault)
         if self._average is not None:
             self._averaged_steps += 1
             share = 1.0 - self._average.keep(self._averaged_steps)
             arrays = {**self._parameters, **self._others}
             trained = {path: arrays[path] for path in self._averages}
             self._averages = self._taken_in(self._averages, trained, share)
-        loss, wrong = jax.device_get(seen)
         return Step(loss=float(loss), wrong=int(wrong))
 
     def _step_in_pieces(
         self, images: np.ndarray, labels: np.ndarray, lr: float, size: int
-    ) -> tuple[jax.Array, jax.Array]:
+    ) -> Found:
         """The same step, of gradients that are summed up piece by piece."""
         sums = (jax.tree.map(jnp.zeros_like, self._parameters), jnp.zeros(()), jnp.zeros((), int))
-        images, labels = self._layout.whole(images, size), self._layout.whole(labels, size)
-        for piece in pieces(size, self._accumulate):
-            count = piece.stop - piece.start
-            mine = self._layout.share(count)
+        for part, placed, answers in self._pieces(images, labels, size):
             self._others, sums = self._add(
                 self._parameters,
                 self._others,
                 self._place(sums),
+                part,
+                self._arithmetic.factor,
+                placed,
+                answers,
+            )
+        gradients, loss, wrong = sums
+        self._parameters, self._optimizer, finite = self._update(
+            self._parameters, self._optimizer, gradients, loss, lr
+        )
+        return loss, wrong, finite
+
+    def _pieces(
+        self, images: np.ndarray, labels: np.ndarray, size: int
+    ) -> Iterator[tuple[float, jax.Array, jax.Array]]:
+        """The pieces that a batch is computed in, of which this process has its share: which part
+        of the batch each is, and its images and labels where they are computed with."""
+        images, labels = self._layout.whole(images, size), self._layout.whole(labels, size)
+        for piece in pieces(size, self._accumulate):
+            count = piece.stop - piece.start
+            mine = self._layout.share(count)
+            yield (
                 count / size,
                 self._layout.place_batch(images[piece][mine], count),
                 self._layout.place_batch(labels[piece][mine], count),
             )
-        gradients, loss, wrong = sums
-        self._parameters, self._optimizer = self._update(
-            self._parameters, self._optimizer, gradients, lr
-        )
-        return loss, wrong
+
+    def _fault(
+        self, images: np.ndarray, labels: np.ndarray, size: int, *, of_the_loss: bool
+    ) -> Fault:
+        """The layer at fault, by the same step once more, with everything in it looked at."""
+        seen = {layer: Seen() for layer in layers(self._graph)}
+        outputs: list[int] = []
+        for _, placed, answers in self._pieces(images, labels, size):
+            found, ends = self._look(
+                self._parameters, self._others, self._arithmetic.factor, placed, answers
+            )
+            counted(jax.device_get(found), seen)
+            outputs = [
+                before + int(end)
+                for before, end in zip(outputs or [0] * len(ends), ends, strict=True)
+            ]
+        if of_the_loss:
+            return forward_fault(self._graph, seen, outputs)
+        return backward_fault(self._graph, seen)
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Class probabilities `(N, classes)` in evaluation mode."""
@@ -214,7 +268,7 @@ class JaxEngine:
 
     def optimizer_state(self) -> dict[str, np.ndarray]:
         """What training remembers, by the names of `archc.optimizer_state`."""
-        found = self._of_the_rule()
+        found = self._of_the_rule() | self._arithmetic.state()
         if self._average is not None:
             found[AVERAGED] = np.array(self._averaged_steps, np.int64)
             trained = dump(self._current(self._parameters, self._others), self._keys)
@@ -245,16 +299,17 @@ class JaxEngine:
             self._averages = averages
             self._averaged_steps = int(state[AVERAGED])
         self._keep_state(state)
+        self._arithmetic.load(state)
 
     def rng_state(self) -> dict[str, np.ndarray]:
         """The streams that dropout draws from: keys and counts, by their paths."""
-        return {path: _plain(self._others[path]) for path in sorted(self._streams)}
+        return {path: plain(self._others[path]) for path in sorted(self._streams)}
 
     def load_rng_state(self, state: Mapping[str, np.ndarray]) -> None:
         """Go on from there. Raises `DiagnosticError` (E0604)."""
         check_names({path: array.shape for path, array in self.rng_state().items()}, state)
         self._others |= self._place(
-            {path: _like(self._others[path], array) for path, array in state.items()}
+            {path: like(self._others[path], array) for path, array in state.items()}
         )
 
     def _stepped(
@@ -263,13 +318,16 @@ class JaxEngine:
         others: Arrays,
         optimizer: Any,
         lr: jax.Array,
+        factor: jax.Array,
         images: jax.Array,
         labels: jax.Array,
-    ) -> tuple[Arrays, Arrays, Any, tuple[jax.Array, jax.Array]]:
+    ) -> tuple[Arrays, Arrays, Any, Found]:
         """A step as a function of all that it changes, for `jit`."""
-        gradients, others, seen = self._measured(parameters, others, images, labels)
-        parameters, optimizer = self._updated(parameters, optimizer, gradients, lr)
-        return parameters, others, optimizer, seen
+        gradients, after, (loss, wrong) = self._measured(parameters, others, factor, images, labels)
+        parameters, optimizer, finite = self._updated(parameters, optimizer, gradients, loss, lr)
+        # Where training ends, everything is left as it was: the step is looked at once more.
+        ends = ~jnp.isfinite(loss) if self._arithmetic.skips else ~finite
+        return parameters, chosen(ends, others, after), optimizer, (loss, wrong, finite)
 
     def _added(
         self,
@@ -277,57 +335,119 @@ class JaxEngine:
         others: Arrays,
         sums: Sums,
         part: jax.Array,
+        factor: jax.Array,
         images: jax.Array,
         labels: jax.Array,
     ) -> tuple[Arrays, Sums]:
         """Gradients, loss and wrong answers with those of a piece, `part` of the batch."""
-        gradients, others, (loss, wrong) = self._measured(parameters, others, images, labels)
+        gradients, others, (loss, wrong) = self._measured(
+            parameters, others, factor, images, labels
+        )
         before, loss_before, wrong_before = sums
         total = {path: before[path] + part * g for path, g in gradients.items()}
         return others, (total, loss_before + part * loss, wrong_before + wrong)
 
     def _measured(
-        self, parameters: Arrays, others: Arrays, images: jax.Array, labels: jax.Array
+        self,
+        parameters: Arrays,
+        others: Arrays,
+        factor: jax.Array,
+        images: jax.Array,
+        labels: jax.Array,
     ) -> tuple[Arrays, Arrays, tuple[jax.Array, jax.Array]]:
         """The gradients of the mean loss of some images, what the net changes as it is applied,
         and the loss and the wrong answers."""
         labels = jax.lax.with_sharding_constraint(labels, self._layout.shared_out)
 
-        def measured(parameters: Arrays) -> tuple[jax.Array, tuple[jax.Array, Arrays]]:
-            model = self._made(self._training, parameters, others)
-            outputs: Any = model(_maps(images, self._layout))
-            # A net without aux heads returns its logits alone.
-            every: tuple[jax.Array, ...] = outputs if isinstance(outputs, tuple) else (outputs,)
-            losses = [
-                weight * cross_entropy(logits, labels, self._smoothing)
-                for weight, logits in zip(self._loss_weights.values(), every, strict=True)
-            ]
+        def measured(
+            parameters: Arrays,
+        ) -> tuple[jax.Array, tuple[jax.Array, jax.Array, Arrays]]:
+            model = self._made(self._training, self._arithmetic.parameters(parameters), others)
+            loss, every = self._loss(model, images, labels)
             wrong = (every[0].argmax(axis=1) != labels).sum()
-            return jnp.stack(losses).sum(), (wrong, _arrays(nnx.state(model, nnx.Not(nnx.Param))))
+            after = arrays_of(nnx.state(model, nnx.Not(nnx.Param)))
+            return self._arithmetic.scaled(loss, factor), (loss, wrong, after)
 
         # float32 means float32: no TF32 on a GPU.
         with jax.default_matmul_precision("highest"):
-            (loss, (wrong, others)), gradients = jax.value_and_grad(measured, has_aux=True)(
-                parameters
-            )
-        return gradients, others, (loss, wrong)
+            gradients, (loss, wrong, after) = jax.grad(measured, has_aux=True)(parameters)
+        return self._arithmetic.unscaled(gradients, factor), after, (loss, wrong)
+
+    def _loss(
+        self, model: nnx.Module, images: jax.Array, labels: jax.Array
+    ) -> tuple[jax.Array, tuple[jax.Array, ...]]:
+        """The mean loss of some images, and every head's logits, the net's own first."""
+        # Any: a call is the program's.
+        net: Any = model
+        outputs: Any = net(self._maps(images, self._layout))
+        # A net without aux heads returns its logits alone.
+        every: tuple[jax.Array, ...] = outputs if isinstance(outputs, tuple) else (outputs,)
+        losses = [
+            weight * cross_entropy(widened(logits), labels, self._smoothing)
+            for weight, logits in zip(self._loss_weights.values(), every, strict=True)
+        ]
+        return jnp.stack(losses).sum(), every
+
+    def _looked(
+        self,
+        parameters: Arrays,
+        others: Arrays,
+        factor: jax.Array,
+        images: jax.Array,
+        labels: jax.Array,
+    ) -> tuple[Odd, list[jax.Array]]:
+        """What in a step is not finite: by layer, and the logits of the net and of each head."""
+
+        def measured(
+            parameters: Arrays, added: Arrays | None
+        ) -> tuple[jax.Array, tuple[Odd, Arrays, list[jax.Array]]]:
+            model = self._made(self._kept, self._arithmetic.parameters(parameters), others)
+            left: Arrays = {}
+            seen = probed(model, self._keys, added, left)
+            loss, every = self._loss(model, images, labels)
+            ends = [odd(logits) for logits in every]
+            return self._arithmetic.scaled(loss, factor), (seen, left, ends)
+
+        with jax.default_matmul_precision("highest"):
+            found = looked(measured, parameters, self._keys)
+        return jax.tree.map(lambda is_odd: ~self._layout.everywhere(~is_odd), found)
 
     def _updated(
-        self, parameters: Arrays, optimizer: Any, gradients: Arrays, lr: jax.Array
-    ) -> tuple[Arrays, Any]:
-        """The parameters after a step along these gradients, and what the rule remembers."""
-        updates, optimizer = self._rule(lr).update(gradients, optimizer, parameters)
+        self,
+        parameters: Arrays,
+        optimizer: Any,
+        gradients: Arrays,
+        loss: jax.Array,
+        lr: jax.Array,
+    ) -> tuple[Arrays, Any, jax.Array]:
+        """The parameters after a step along these gradients, what the rule remembers, and
+        whether all was finite; if it was not, both are as they were."""
+        finite = self._layout.everywhere(are_finite(gradients) & jnp.isfinite(loss))
+        updates, remembered = self._rule(lr).update(gradients, optimizer, parameters)
         updated: Any = optax.apply_updates(parameters, updates)
         if self._limit is not None:
             most = self._limit.most
             updated |= {path: limited(updated[path], most) for path in self._filters}
-        return updated, optimizer
+        return (
+            chosen(finite, updated, parameters),
+            chosen(finite, remembered, optimizer),
+            finite,
+        )
 
     def _predicted(self, parameters: Arrays, others: Arrays, images: jax.Array) -> jax.Array:
-        # `predict` is a method of every program that ends in softmax.
+        parameters = self._arithmetic.parameters(parameters)
         model: Any = self._made(self._evaluating, parameters, others)
         with jax.default_matmul_precision("highest"):
-            return model.predict(_maps(images, self._layout.here))
+            if self._arithmetic.is_half:
+                # As the program's own `predict`, but for the softmax, which is float32's.
+                return jax.nn.softmax(widened(model(self._maps(images, self._layout.here))))
+            # `predict` is a method of every program that ends in softmax.
+            return model.predict(self._maps(images, self._layout.here))
+
+    def _maps(self, images: jax.Array, layout: Layout) -> jax.Array:
+        """(N, C, H, W) as (N, H, W, C), shared out over the devices."""
+        maps = self._arithmetic.images(images).transpose(0, 2, 3, 1)
+        return jax.lax.with_sharding_constraint(maps, layout.shared_out)
 
     def _rule(self, lr: jax.Array | float) -> optax.GradientTransformation:
         return rule(self._form, lr, self._undecayed)
@@ -352,12 +472,12 @@ class JaxEngine:
 
     def _take_arrays(self) -> None:
         """The net's arrays, on every device."""
-        self._parameters: Arrays = self._place(_arrays(nnx.state(self._model, nnx.Param)))
+        self._parameters: Arrays = self._place(arrays_of(nnx.state(self._model, nnx.Param)))
         others = nnx.state(self._model, nnx.Not(nnx.Param))
         self._streams = {
             path for path, variable in by_path(others).items() if isinstance(variable, nnx.RngState)
         }
-        self._others: Arrays = self._place(_arrays(others))
+        self._others: Arrays = self._place(arrays_of(others))
         arrays = {**self._parameters, **self._others}
         # Copies, for a step writes over the arrays that it is given.
         self._averages: Arrays = (
@@ -375,7 +495,7 @@ class JaxEngine:
     def _current(self, parameters: Arrays, others: Arrays) -> nnx.Module:
         """The net with these arrays."""
         variables = nnx.to_flat_state(nnx.state(self._model))
-        nnx.update(self._model, _state(variables, {**parameters, **others}))
+        nnx.update(self._model, as_state(variables, {**parameters, **others}))
         return self._model
 
     def _made(
@@ -383,37 +503,4 @@ class JaxEngine:
     ) -> nnx.Module:
         """A net with these arrays, in training or evaluating as its graph says."""
         # A copy, for a variable can be written only in the trace that it was made in.
-        return nnx.merge(graph, _state(self._variables, {**parameters, **others}), copy=True)
-
-
-def _maps(images: jax.Array, layout: Layout) -> jax.Array:
-    """(N, C, H, W) as (N, H, W, C), shared out over the devices."""
-    return jax.lax.with_sharding_constraint(images.transpose(0, 2, 3, 1), layout.shared_out)
-
-
-def _taken_in(averages: Arrays, trained: Arrays, share: jax.Array) -> Arrays:
-    """Averages moved by a share of the way to what is trained."""
-    return {path: a + share * (trained[path] - a) for path, a in averages.items()}
-
-
-def _state(variables: nnx.FlatState[Any], arrays: Arrays) -> nnx.State:
-    """These variables with other arrays, by their paths."""
-    return nnx.from_flat_state(
-        (path, variable.replace(arrays[joined(path)])) for path, variable in variables
-    )
-
-
-def _arrays(state: nnx.State) -> Arrays:
-    return {path: variable.get_value() for path, variable in by_path(state).items()}
-
-
-def _plain(array: jax.Array) -> np.ndarray:
-    """A part of a stream's state as numbers."""
-    return np.array(jax.random.key_data(array) if is_key(array) else array)
-
-
-def _like(array: jax.Array, plain: np.ndarray) -> jax.Array:
-    """The inverse of `_plain`, of the same kind as an array."""
-    if is_key(array):
-        return jax.random.wrap_key_data(jax.device_put(plain), impl=jax.random.key_impl(array))
-    return jax.device_put(plain.astype(array.dtype))
+        return nnx.merge(graph, as_state(self._variables, {**parameters, **others}), copy=True)

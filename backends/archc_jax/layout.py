@@ -59,6 +59,10 @@ class Layout:
         """A tree of arrays that lie as here, as this process's devices have them."""
         return tree
 
+    def everywhere(self, flag: jax.Array) -> jax.Array:
+        """Within a mapped function: whether a flag is set on every device."""
+        return flag
+
     def mapped(
         self, function: Callable[..., Any], results: Callable[[Specs], Any]
     ) -> Callable[..., Any]:

@@ -37,6 +37,10 @@ class TowersLayout(Layout):
         return jax.tree.map(of, self._specs(tree), is_leaf=_is_spec)
 
     @override
+    def everywhere(self, flag: jax.Array) -> jax.Array:
+        return jax.lax.pmin(flag.astype(int), TOWER).astype(bool)
+
+    @override
     def mapped(
         self, function: Callable[..., Any], results: Callable[[Specs], Any]
     ) -> Callable[..., Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from archc.backend import Program
+from archc.computing import AS_WRITTEN, Computing
 from archc.ir import Graph
 from archc.recipe import Recipe
 from archc_torch.emit.program import emit
@@ -57,6 +58,7 @@ class TorchBackend:
         device: str,
         seed: int,
         accumulate: int = 1,
+        computing: Computing = AS_WRITTEN,
         part: Program | None = None,
     ) -> TorchEngine:
         from archc_torch.engine import TorchEngine
@@ -68,5 +70,6 @@ class TorchBackend:
             device=device,
             seed=seed,
             accumulate=accumulate,
+            computing=computing,
             part=part,
         )

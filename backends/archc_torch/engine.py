@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Any
@@ -14,11 +15,13 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from archc.backend import Program, Step
+from archc.computing import AS_WRITTEN, Computing
 from archc.devices import choose
 from archc.diagnostics import fail
 from archc.errors.backends import OtherProcesses
 from archc.errors.recipes import NoRecipe
 from archc.ir import Graph
+from archc.not_finite import Fault, agreed, backward_fault, forward_fault, layers
 from archc.optimizer_state import AVERAGED, STEPS, TRAINED, spelled
 from archc.passes import towers_of
 from archc.pieces import pieces
@@ -31,10 +34,14 @@ from archc.weights import check_names
 from archc_torch.adamw import DecoupledAdam
 from archc_torch.average import Averaged
 from archc_torch.batch_norm import Present, make_global
+from archc_torch.compile import compiled
 from archc_torch.limit import limit_filters
 from archc_torch.module import build
+from archc_torch.not_finite import Chance, Look, chance, go_back
 from archc_torch.optimizer import Optimizer
+from archc_torch.precision import Arithmetic, widened
 from archc_torch.processes import crew, local_rank, local_size
+from archc_torch.recompute import recompute
 from archc_torch.replica import replica
 from archc_torch.sgd import PaperSgd
 from archc_torch.spread import Spread
@@ -53,6 +60,7 @@ class TorchEngine:
         device: str,
         seed: int,
         accumulate: int = 1,
+        computing: Computing = AS_WRITTEN,
         part: Program | None = None,
     ) -> None:
         trainable(graph)
@@ -67,12 +75,15 @@ class TorchEngine:
         self.versions: Mapping[str, str] = {"torch": torch.__version__}
         # float32 means float32: cuDNN would take TF32 for convolutions.
         torch.backends.cudnn.allow_tf32 = False
+        self._arithmetic = Arithmetic(computing, self._device)
         self.model = self._begun(program, part, seed)
         self._present = Present()
         if self._spread.replicas > 1:
             make_global(self.model, self._present, self._spread.group)
-        self.model.to(self._device)
+        self.model = self._arithmetic.prepared(self.model.to(self._device))
         self._input = graph.input
+        self._graph = graph
+        self._compile = computing.compile
         self._loss_weights: dict[str, float] = getattr(
             load_program(part or program), "LOSS_WEIGHTS", {"logits": 1.0}
         )
@@ -84,6 +95,8 @@ class TorchEngine:
         self._average = (
             Averaged(recipe.average, self.model, self._keys.values()) if recipe.average else None
         )
+        if computing.recompute:
+            recompute(self.model, graph.name)
         if self._spread.replica > 0:
             # The nets are the same, the masks of dropout are not.
             own = np.random.SeedSequence((seed, self._spread.replica)).generate_state(1, np.uint64)
@@ -122,16 +135,30 @@ class TorchEngine:
     def step(self, images: np.ndarray, labels: np.ndarray, lr: float, size: int) -> Step:
         """One optimiser step on this process's share `(N, C, H, W)`, `(N,)` of `size` images."""
         self.model.train()
-        net = self._net
+        before = chance(self._device)
+        net, applied = self._net, self._applied
         parts = self._pieces(size)
         total, wrong = 0.0, 0.0
         for number, piece in enumerate(parts, 1):
             with _summed_up(net, now=number == len(parts)):
-                loss, missed = self._measured(net, images[piece], labels[piece])
+                loss, every = self._measured(applied, images[piece], labels[piece])
                 part = len(labels[piece]) / size
-                (loss * part).backward()
-            total, wrong = total + float(loss.detach()) * part, wrong + missed
-        total, wrong = self.crew.summed([total, wrong] if self.counts else [0.0, 0.0])
+                self._arithmetic.scaled(loss * part).backward()
+            total += float(loss.detach()) * part
+            # Without images there is one of no class.
+            answers = every[0].argmax(dim=1)[: len(labels[piece])].cpu()
+            wrong += int((answers != torch.from_numpy(labels[piece])).sum())
+        finite = self._arithmetic.unscale(self.model.parameters())
+        mine = [total, wrong] if self.counts else [0.0, 0.0]
+        # Gradients that processes have of their own are looked at by each.
+        total, wrong, odd = self.crew.summed([*mine, float(not finite)])
+        finite = odd == 0
+        fault: Fault | None = None
+        if not math.isfinite(total) or not self._arithmetic.took(finite=finite):
+            fault = self._fault(images, labels, size, before, of_the_loss=not math.isfinite(total))
+        if not finite or fault is not None:
+            self.model.zero_grad()
+            return Step(total, int(wrong), skipped=fault is None, fault=fault)
         self._optimizer.step(lr)
         if self._limit is not None:
             named = dict(self.model.named_parameters())
@@ -154,6 +181,11 @@ class TorchEngine:
             self._spread.group,
         )
 
+    @cached_property
+    def _applied(self) -> Callable[[Tensor], Any]:
+        """The same, compiled where that is asked for."""
+        return compiled(self._net) if self._compile else self._net
+
     def _pieces(self, size: int) -> list[slice]:
         """The pieces of a batch of `size` images, as parts of this process's share of it."""
 
@@ -166,9 +198,10 @@ class TorchEngine:
         ]
 
     def _measured(
-        self, net: nn.Module, images: np.ndarray, labels: np.ndarray
-    ) -> tuple[Tensor, int]:
-        """The mean loss of some images, of which gradients can be taken, and the wrong answers.
+        self, net: Callable[[Tensor], Any], images: np.ndarray, labels: np.ndarray
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """The mean loss of some images, of which gradients can be taken, and every head's
+        logits, the net's own first.
 
         Without images those of an empty one, which takes part in what all processes do and is to
         count for nothing: its loss has no weight, and batch norm leaves it out.
@@ -176,24 +209,51 @@ class TorchEngine:
         self._present.value = len(labels) > 0
         if self._present.value:
             return self._loss(net, images, labels)
-        loss, _ = self._loss(net, np.zeros((1, *self._input), images.dtype), np.zeros(1, np.int64))
-        return loss, 0
+        return self._loss(net, np.zeros((1, *self._input), images.dtype), np.zeros(1, np.int64))
 
-    def _loss(self, net: nn.Module, images: np.ndarray, labels: np.ndarray) -> tuple[Tensor, int]:
-        """The mean loss of some images, one at least, and the wrong answers."""
-        x = torch.from_numpy(images).to(self._device)
+    def _loss(
+        self, net: Callable[[Tensor], Any], images: np.ndarray, labels: np.ndarray
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """The mean loss and the logits of some images, one at least."""
         y = torch.from_numpy(labels).to(self._device)
-        outputs: Any = net(x)
+        with self._arithmetic.cast():
+            outputs: Any = net(self._arithmetic.images(images))
         # A net without aux heads returns its logits alone.
         every: tuple[Tensor, ...] = outputs if isinstance(outputs, tuple) else (outputs,)
         weights = self._loss_weights.values()
         loss = torch.stack(
             [
-                weight * F.cross_entropy(logits, y, label_smoothing=self._smoothing)
+                weight * F.cross_entropy(widened(logits), y, label_smoothing=self._smoothing)
                 for weight, logits in zip(weights, every, strict=True)
             ]
         ).sum()
-        return loss, int((every[0].argmax(dim=1) != y).sum())
+        return loss, every
+
+    def _fault(
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        size: int,
+        before: Chance,
+        *,
+        of_the_loss: bool,
+    ) -> Fault:
+        """The layer at fault, by the same step from the same chance once more; all processes look
+        at what is theirs, and all find what one has found."""
+        go_back(before, self._device)
+        look = Look(self.model, self._keys, layers(self._graph))
+        for piece in self._pieces(size):
+            part = len(labels[piece]) / size
+
+            def loss(piece: slice = piece, part: float = part) -> tuple[Tensor, tuple[Tensor, ...]]:
+                value, every = self._measured(self.model, images[piece], labels[piece])
+                return self._arithmetic.scaled(value * part), every
+
+            look.over(loss)
+        outputs = agreed(self.crew, look.seen, look.outputs)
+        if of_the_loss:
+            return forward_fault(self._graph, look.seen, outputs)
+        return backward_fault(self._graph, look.seen)
 
     @property
     def judged(self) -> nn.Module:
@@ -203,9 +263,7 @@ class TorchEngine:
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Class probabilities `(N, classes)` in evaluation mode."""
         self.judged.eval()
-        # `predict` is a method of every program that ends in softmax.
-        probabilities: Tensor = self.judged.predict(torch.from_numpy(images).to(self._device))  # pyright: ignore[reportCallIssue, reportAssignmentType]
-        return probabilities.float().cpu().numpy()
+        return self._arithmetic.probabilities(self.judged, images).float().cpu().numpy()
 
     def weights(self) -> dict[str, np.ndarray]:
         """Every parameter and buffer by canonical name."""
@@ -252,7 +310,7 @@ class TorchEngine:
             found[AVERAGED] = np.array(self._average.steps, np.int64)
             for name, array in self._arrays_of(self.model).items():
                 found[spelled(TRAINED, name)] = array
-        return found
+        return found | self._arithmetic.state()
 
     def load_optimizer_state(self, state: Mapping[str, np.ndarray]) -> None:
         """Replace it. Raises `DiagnosticError` (E0604)."""
@@ -263,6 +321,7 @@ class TorchEngine:
             own = self._spread.own({name: state[spelled(slot, name)] for name in names})
             slots[slot] = {self._keys[n]: torch.from_numpy(a.copy()) for n, a in own.items()}
         self._optimizer.load(slots, int(state[STEPS]) if STEPS in state else None)
+        self._arithmetic.load(state)
         if self._average is not None:
             self._average.steps = int(state[AVERAGED])
             trained = {name: state[spelled(TRAINED, name)] for name in self._keys}

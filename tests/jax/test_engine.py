@@ -239,7 +239,9 @@ def test_float32_is_not_tf32() -> None:
     """No product of a compiled step is left to the device's own idea of float32."""
     made = engine(graph())
     images, labels = batch(4)
-    lowered = made._step.lower(made._parameters, made._others, made._optimizer, 0.1, images, labels)
+    lowered = made._step.lower(
+        made._parameters, made._others, made._optimizer, 0.1, 1.0, images, labels
+    )
     products = [
         line
         for line in lowered.as_text().splitlines()

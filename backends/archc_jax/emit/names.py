@@ -24,7 +24,7 @@ GLOBALS = frozenset(
     """
     jax jnp lax nnx Array partial math Any Sequence Callable self super range tuple print rngs
     flatten lrn tower_lrn overhang max_pool_up avg_pool avg_pool_up crop tower_concatenate
-    tower_softmax tower_tile tower_part shuffle normal uniform glorot BatchNorm ChannelNorm
+    softmax tower_tile tower_part shuffle normal uniform glorot BatchNorm ChannelNorm
     PartitionSpec in_replicas sum_towers join_towers sum_own own_part with_gradient enter_towers
     cross_towers leave_towers TowerDropout
     LayerScale GroupedLinear ConvTranspose GroupedConvTranspose Conv Linear LOSS_WEIGHTS

@@ -69,8 +69,7 @@ def hardswish(layer: Layer, op: HardSwish) -> Written:
 
 @emits(Softmax)
 def softmax(layer: Layer, op: Softmax) -> Written:
-    """Over channels, the last axis of a map and of a vector alike."""
-    if op.groups == 1:
-        return Written(function=lambda x: Call("nnx.softmax", x))
-    named = [("towers", literal(op.groups))]
-    return Written(function=lambda x: Call("tower_softmax", x, named), helper="tower_softmax")
+    """Over channels, the last axis of a map and of a vector alike. In a half precision
+    nnx.softmax would round its exponentials to that."""
+    named = [] if op.groups == 1 else [("towers", literal(op.groups))]
+    return Written(function=lambda x: Call("softmax", x, named), helper="softmax")

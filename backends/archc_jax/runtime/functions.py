@@ -24,13 +24,14 @@ def flatten(x: Array) -> Array:
 def lrn(x: Array, n: int, k: float, alpha: float, beta: float) -> Array:
     """Local response normalisation (Krizhevsky et al. 2012, Section 3.3).
 
-    (N, ..., C) -> the same.
+    (N, ..., C) -> the same. In float32 at least: squares overflow in float16.
     """
+    wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     channels = x.shape[-1]
     padding = [*[(0, 0)] * (x.ndim - 1), (n // 2, n // 2)]
-    squares = jnp.pad(x * x, padding)
+    squares = jnp.pad(wide * wide, padding)
     total = sum(squares[..., i : i + channels] for i in range(n))
-    return x / (k + alpha * total) ** beta
+    return (wide / (k + alpha * total) ** beta).astype(x.dtype)
 
 
 def tower_lrn(
@@ -126,9 +127,14 @@ def tower_concatenate(maps: Sequence[Array], towers: int) -> Array:
     return jnp.concatenate(apart, axis=-1).reshape(*maps[0].shape[:-1], -1)
 
 
-def tower_softmax(x: Array, towers: int) -> Array:
-    """Softmax over each tower's own channels: (N, ..., C) -> the same."""
-    return nnx.softmax(x.reshape(*x.shape[:-1], towers, -1)).reshape(x.shape)
+def softmax(x: Array, towers: int = 1) -> Array:
+    """Softmax over each tower's own channels: (N, ..., C) -> the same.
+
+    In float32 at least.
+    """
+    wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    apart = wide.reshape(*x.shape[:-1], towers, -1)
+    return nnx.softmax(apart).reshape(x.shape).astype(x.dtype)
 
 
 def tower_tile(x: Array, copies: int, towers: int) -> Array:
@@ -191,7 +197,8 @@ class BatchNorm(nnx.Module):
     """Batch normalisation (Ioffe & Szegedy 2015): (N, ..., C) -> the same.
 
     As in the paper's Algorithm 2, the variance that is kept is the unbiased estimate;
-    nnx.BatchNorm keeps the biased. `momentum` weighs the new batch.
+    nnx.BatchNorm keeps the biased. `momentum` weighs the new batch. In float32 at
+    least.
     """
 
     def __init__(
@@ -206,22 +213,26 @@ class BatchNorm(nnx.Module):
         self.var = nnx.BatchStat(jnp.ones(channels))
 
     def __call__(self, x: Array) -> Array:
+        wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
         if self.use_running_average:
             mean, var = self.mean[...], self.var[...]
         else:
             axes = tuple(range(x.ndim - 1))
-            mean, var = x.mean(axes), x.var(axes)
+            mean, var = wide.mean(axes), wide.var(axes)
             n = x.size // x.shape[-1]
             if n < 2:
                 raise ValueError("batch norm learns from two values a channel or more")
             self.mean[...] += self.momentum * (mean - self.mean[...])
             self.var[...] += self.momentum * (var * (n / (n - 1)) - self.var[...])
         factor = self.scale[...] * lax.rsqrt(var + self.epsilon)
-        return (x - mean) * factor + self.bias[...]
+        return ((wide - mean) * factor + self.bias[...]).astype(x.dtype)
 
 
 class ChannelNorm(nnx.Module):
-    """Layer normalisation over each tower's channels: (N, ..., C) -> the same."""
+    """Layer normalisation over each tower's channels: (N, ..., C) -> the same.
+
+    In float32 at least.
+    """
 
     def __init__(self, channels: int, epsilon: float, towers: int) -> None:
         self.epsilon = epsilon
@@ -230,11 +241,12 @@ class ChannelNorm(nnx.Module):
         self.bias = nnx.Param(jnp.zeros(channels))
 
     def __call__(self, x: Array) -> Array:
-        apart = x.reshape(*x.shape[:-1], self.towers, -1)
+        wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+        apart = wide.reshape(*x.shape[:-1], self.towers, -1)
         mean = apart.mean(-1, keepdims=True)
         var = apart.var(-1, keepdims=True)
         apart = (apart - mean) * lax.rsqrt(var + self.epsilon)
-        return apart.reshape(x.shape) * self.scale + self.bias
+        return (apart.reshape(x.shape) * self.scale + self.bias).astype(x.dtype)
 
 
 class LayerScale(nnx.Module):

@@ -18,9 +18,10 @@ def lrn(x: Tensor, n: int, k: float, alpha: float, beta: float) -> Tensor:
     """Local response normalisation (Krizhevsky et al. 2012, Section 3.3).
 
     (N, C, H, W) -> the same. The paper's alpha weighs the sum of n squares, PyTorch's
-    their mean: hence alpha * n.
+    their mean: hence alpha * n. In float32 at least: squares overflow in float16.
     """
-    return F.local_response_norm(x, n, alpha=alpha * n, beta=beta, k=k)
+    wide = x.to(torch.promote_types(x.dtype, torch.float32))
+    return F.local_response_norm(wide, n, alpha=alpha * n, beta=beta, k=k).to(x.dtype)
 
 
 def tower_lrn(
@@ -29,11 +30,13 @@ def tower_lrn(
     """Local response normalisation within each tower's own channels.
 
     (N, C, H, W) -> the same; a tower has C / towers channels. The paper's alpha weighs
-    the sum of n squares, PyTorch's their mean: hence alpha * n.
+    the sum of n squares, PyTorch's their mean: hence alpha * n. In float32 at least:
+    squares overflow in float16.
     """
-    apart = x.reshape(-1, x.shape[1] // towers, *x.shape[2:])
+    wide = x.to(torch.promote_types(x.dtype, torch.float32))
+    apart = wide.reshape(-1, x.shape[1] // towers, *x.shape[2:])
     apart = F.local_response_norm(apart, n, alpha=alpha * n, beta=beta, k=k)
-    return apart.reshape(x.shape)
+    return apart.reshape(x.shape).to(x.dtype)
 
 
 def tower_cat(maps: Sequence[Tensor], towers: int) -> Tensor:
@@ -129,13 +132,13 @@ class GroupedLinear(nn.Module):
         weight = self.weight.unflatten(0, (self.groups, -1))
         x = torch.einsum("ngi,goi->ngo", x.unflatten(1, (self.groups, -1)), weight)
         x = x.flatten(1)
-        return x if self.bias is None else x + self.bias
+        return x if self.bias is None else x + self.bias.to(x.dtype)
 
 
 class ChannelNorm(nn.Module):
     """Layer normalisation over the channels of each place (Liu et al. 2022).
 
-    (N, C, H, W) -> the same; within each tower's channels.
+    (N, C, H, W) -> the same; within each tower's channels, in float32 at least.
     """
 
     def __init__(self, channels: int, eps: float, towers: int = 1) -> None:
@@ -146,10 +149,12 @@ class ChannelNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        apart = x.unflatten(1, (self.towers, -1))
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))
+        apart = wide.unflatten(1, (self.towers, -1))
         variance, mean = torch.var_mean(apart, dim=2, correction=0, keepdim=True)
-        x = ((apart - mean) / torch.sqrt(variance + self.eps)).flatten(1, 2)
-        return x * self.weight[:, None, None] + self.bias[:, None, None]
+        wide = ((apart - mean) / torch.sqrt(variance + self.eps)).flatten(1, 2)
+        wide = wide * self.weight[:, None, None] + self.bias[:, None, None]
+        return wide.to(x.dtype)
 
 
 class LayerScale(nn.Module):
@@ -160,4 +165,4 @@ class LayerScale(nn.Module):
         self.weight = nn.Parameter(torch.full((channels,), init))
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * self.weight[:, None, None]
+        return x * self.weight[:, None, None].to(x.dtype)

@@ -17,7 +17,8 @@ class BatchNorm(nnx.Module):
     """Batch normalisation (Ioffe & Szegedy 2015): (N, ..., C) -> the same.
 
     As in the paper's Algorithm 2, the variance that is kept is the unbiased estimate;
-    nnx.BatchNorm keeps the biased. `momentum` weighs the new batch.
+    nnx.BatchNorm keeps the biased. `momentum` weighs the new batch. In float32 at
+    least.
     """
 
     def __init__(
@@ -32,18 +33,19 @@ class BatchNorm(nnx.Module):
         self.var = nnx.BatchStat(jnp.ones(channels))
 
     def __call__(self, x: Array) -> Array:
+        wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
         if self.use_running_average:
             mean, var = self.mean[...], self.var[...]
         else:
             axes = tuple(range(x.ndim - 1))
-            mean, var = x.mean(axes), x.var(axes)
+            mean, var = wide.mean(axes), wide.var(axes)
             n = x.size // x.shape[-1]
             if n < 2:
                 raise ValueError("batch norm learns from two values a channel or more")
             self.mean[...] += self.momentum * (mean - self.mean[...])
             self.var[...] += self.momentum * (var * (n / (n - 1)) - self.var[...])
         factor = self.scale[...] * lax.rsqrt(var + self.epsilon)
-        return (x - mean) * factor + self.bias[...]
+        return ((wide - mean) * factor + self.bias[...]).astype(x.dtype)
 
 
 # conv, fc: he, bias 0.
