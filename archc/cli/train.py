@@ -139,6 +139,11 @@ def declare(parser: argparse.ArgumentParser) -> None:
         type=_address,
         help="an address of number 0, where they find one another",
     )
+    several.add_argument(
+        "--print-slurm",
+        action="store_true",
+        help="print a script that does this under Slurm, on --hosts machines, for sbatch",
+    )
     parser.add_argument(
         "--stall",
         metavar="SECONDS",
@@ -167,6 +172,8 @@ def run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
             # 0 is a seed; what was not said is None, or no settings at all.
             if getattr(arguments, name) not in (None, []):
                 parser.error(f"argument --resume: the run has its own {word}")
+    if arguments.print_slurm:
+        return _print_slurm(parser, arguments)
     meeting = _meeting(parser, arguments)
     from archc.train import supervisor
 
@@ -198,6 +205,24 @@ def _job(arguments: argparse.Namespace) -> Job:
     if why_restarted() and arguments.resume is None and any_in(Path(arguments.output)):
         arguments.resume = arguments.output
     return _new(arguments) if arguments.resume is None else _resumed(arguments)
+
+
+def _print_slurm(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
+    """Print the script for this command line, which Slurm gives the machines to meet at."""
+    from archc.cli.slurm import script
+    from archc.devices import asked_for
+
+    if arguments.host is not None or arguments.meet is not None:
+        parser.error("argument --print-slurm: the script itself says --host and --meet")
+    if arguments.output is None and arguments.resume is None:
+        parser.error("argument -o: the machines have to find one folder, which is not said")
+    # argparse takes the beginning of an option for it, where it is no other's.
+    given: tuple[str, ...] = arguments.words
+    words = [word for word in given if len(word) < 4 or not "--print-slurm".startswith(word)]
+    workers = asked_for(device(arguments) or "auto")
+    gpus = arguments.gpus or (None if (arguments.device or "").startswith("cpu") else 1)
+    print(script(words, hosts=arguments.hosts or 1, gpus=gpus, workers=workers), end="")
+    return 0
 
 
 def _meeting(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> Meeting | None:
