@@ -10,7 +10,7 @@ FAULTS = {
     "flatten in the order H, W, C": Fault(r"x\.transpose\(0, 3, 1, 2\)\.reshape", "x.reshape"),
     "batch norm's momentum": Fault(r"(= BatchNorm\(\d+)\)", r"\1, momentum=0.9)"),
     "batch norm's running variance biased": Fault(r"var \* \(n / \(n - 1\)\)", "var"),
-    "batch norm's variance unbiased": Fault(r"x\.var\(axes\)", "x.var(axes, ddof=1)"),
+    "batch norm's variance unbiased": Fault(r"wide\.var\(axes\)", "wide.var(axes, ddof=1)"),
     "gelu approximate": Fault("approximate=False", "approximate=True"),
     "concat in another order": Fault(
         r"jnp\.concatenate\(",

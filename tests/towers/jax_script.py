@@ -37,7 +37,7 @@ def engine(graph: Graph, device: str, *, towers: bool) -> JaxEngine:
 def collectives(made: JaxEngine, images: np.ndarray, labels: np.ndarray) -> list[list[object]]:
     """Kind, devices of a group and bytes of each collective of the compiled step, which the engine
     then uses for batches of that size."""
-    arrays = (made._parameters, made._others, made._optimizer, 0.1)
+    arrays = (made._parameters, made._others, made._optimizer, 0.1, made._arithmetic.factor)
     batch = (made._layout.place_batch(each, len(labels)) for each in (images, labels))
     others = made._step
     compiled = others.lower(*arrays, *batch).compile()

@@ -113,7 +113,7 @@ def test_states_of_real_runs(job: Make, tmp_path: Path) -> None:
 class _Diverging:
     """An engine whose first step gives no number."""
 
-    device, versions, share = "cpu", {}, slice
+    device, devices, versions, share = "cpu", 1, {}, slice
 
     def step(self, images: object, labels: object, lr: float, size: int) -> object:
         from archc.backend import Step

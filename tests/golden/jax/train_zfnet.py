@@ -71,13 +71,14 @@ def flatten(x: Array) -> Array:
 def lrn(x: Array, n: int, k: float, alpha: float, beta: float) -> Array:
     """Local response normalisation (Krizhevsky et al. 2012, Section 3.3).
 
-    (N, ..., C) -> the same.
+    (N, ..., C) -> the same. In float32 at least: squares overflow in float16.
     """
+    wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     channels = x.shape[-1]
     padding = [*[(0, 0)] * (x.ndim - 1), (n // 2, n // 2)]
-    squares = jnp.pad(x * x, padding)
+    squares = jnp.pad(wide * wide, padding)
     total = sum(squares[..., i : i + channels] for i in range(n))
-    return x / (k + alpha * total) ** beta
+    return (wide / (k + alpha * total) ** beta).astype(x.dtype)
 
 
 def overhang(

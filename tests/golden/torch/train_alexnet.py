@@ -64,11 +64,13 @@ def tower_lrn(
     """Local response normalisation within each tower's own channels.
 
     (N, C, H, W) -> the same; a tower has C / towers channels. The paper's alpha weighs
-    the sum of n squares, PyTorch's their mean: hence alpha * n.
+    the sum of n squares, PyTorch's their mean: hence alpha * n. In float32 at least:
+    squares overflow in float16.
     """
-    apart = x.reshape(-1, x.shape[1] // towers, *x.shape[2:])
+    wide = x.to(torch.promote_types(x.dtype, torch.float32))
+    apart = wide.reshape(-1, x.shape[1] // towers, *x.shape[2:])
     apart = F.local_response_norm(apart, n, alpha=alpha * n, beta=beta, k=k)
-    return apart.reshape(x.shape)
+    return apart.reshape(x.shape).to(x.dtype)
 
 
 class AlexNet(nn.Module):

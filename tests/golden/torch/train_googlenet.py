@@ -70,9 +70,10 @@ def lrn(x: Tensor, n: int, k: float, alpha: float, beta: float) -> Tensor:
     """Local response normalisation (Krizhevsky et al. 2012, Section 3.3).
 
     (N, C, H, W) -> the same. The paper's alpha weighs the sum of n squares, PyTorch's
-    their mean: hence alpha * n.
+    their mean: hence alpha * n. In float32 at least: squares overflow in float16.
     """
-    return F.local_response_norm(x, n, alpha=alpha * n, beta=beta, k=k)
+    wide = x.to(torch.promote_types(x.dtype, torch.float32))
+    return F.local_response_norm(wide, n, alpha=alpha * n, beta=beta, k=k).to(x.dtype)
 
 
 class Inception(nn.Module):
