@@ -87,6 +87,26 @@ net googlenet(classes = 7) {
 }
 """
 
+VGG = """
+net vgg(classes = 3) {
+  "VGG, small: whole images at two scales"
+  input(3x16x16)
+  after conv, fc but last { relu }  after fc but last { dropout(0.5) }
+  conv3-4  maxpool(2, 2)  conv3-6  maxpool(2, 2)  FC-8  FC-8  FC-classes  soft-max
+  recipe {
+    augment {
+      jitter_resize(18, 24) subtract_mean(per=channel)
+      random_crop(input) flip pca_color(0.1)
+    }
+    evaluate  { subtract_mean(per=channel) dense([16, 21]) }
+    init      { conv, fc: normal(0, 0.2), bias 0 }
+    optimizer   sgd(lr = 0.001, momentum = 0.9, weight_decay = 0.0005)
+    schedule    plateau(factor = 0.1, times = 3, patience = 1)
+    batch 6     epochs 5
+  }
+}
+"""
+
 MODERN = """
 net modern(classes = 3) {
   "A residual net: batch norm, AdamW, cosine, smoothing"
@@ -115,6 +135,7 @@ NETS = {
     "lenet": LENET,
     "alexnet": ALEXNET,
     "zfnet": ZFNET,
+    "vgg": VGG,
     "googlenet": GOOGLENET,
     "modern": MODERN,
 }
