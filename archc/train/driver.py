@@ -22,6 +22,7 @@ from archc.train.evaluate import Evaluator, Score
 from archc.train.heartbeat import Heart
 from archc.train.interrupt import listening
 from archc.train.job import Job, Result
+from archc.train.lone import check_batches
 from archc.train.metrics import EpochMetrics, Running, best_of
 from archc.train.progress import Display, display, say
 from archc.train.record import State
@@ -55,15 +56,16 @@ def train(job: Job) -> Result:
                 batch=job.batch,
                 seed=job.seed,
                 statistics=start.statistics,
-                workers=job.workers,
+                workers=job.upkeep.workers,
             )
         )
+        images = len(data.dataset.train)
+        together.do(lambda: check_batches(job.lone, images, job.batch, job.accumulate))
         # Made first: making an engine seeds the framework's chance, which training then draws from.
         for_whole = together.do(job.dense.make_engine) if job.dense else None
         engine = together.do(job.make_engine)
         notes = together.do(lambda: begin(engine, start, job))
         console = Console()
-        images = len(data.dataset.train)
         seen = len(start.history) * images + start.running.images
         with ExitStack() as stack:
             run = together.do(
@@ -132,7 +134,7 @@ class _Training:
         """The epoch under way."""
         self.saved = start.position
         """Where the newest checkpoint stands; None before the first."""
-        self.due = Due(job.save_every)
+        self.due = Due(job.upkeep.save_every)
         self.heart = Heart()
         self.best = best_of(start.history)
 

@@ -16,9 +16,10 @@ from archc.errors.recipes import ScheduleTooLong
 from archc.errors.training import BadSetting, NoOptimizer
 from archc.recipe import Recipe
 from archc.towers import Parallel
-from archc.train.cadence import EVERY, Every
 from archc.train.crew import Alone, Crew
 from archc.train.dense import DenseNet
+from archc.train.lone import Lone
+from archc.train.upkeep import Upkeep
 from archc.train.warm_start import Pair
 
 MAX_SEED = 2**32 - 1
@@ -60,19 +61,19 @@ class Job:
     computing: Computing = AS_WRITTEN
     """How a step is computed."""
     parallel: Parallel = "data"
-    workers: int = 0
-    """How many processes read images that are not in memory; 0: threads of this one."""
     init_from: Path | None = None
     """The file or run of another net whose layers this one starts from, where they match."""
     layers: tuple[Pair, ...] = ()
     """Which; all that match where it is empty."""
     resume: bool = False
     """Go on with the run in `run_dir`, from its newest checkpoint that is whole."""
-    save_every: Every = EVERY
-    """How often a checkpoint is written, besides the end of each epoch."""
+    upkeep: Upkeep = field(default_factory=Upkeep)
+    """How it is kept going."""
     restart: str | None = None
     """Why this process was started in the place of another that trained this run; its folder may
     be there already, without a checkpoint."""
+    lone: Lone | None = None
+    """The batch norm that has nothing to normalise one image by, where there is one."""
     dense: DenseNet | None = None
     """The net for whole images, where the recipe has `dense`."""
     quiet: bool = False

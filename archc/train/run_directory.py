@@ -166,6 +166,10 @@ def described(job: Job, data: Prepared, engine: Engine) -> dict[str, object]:
         **asdict(job.computing),
         "parallel": job.parallel,
         "epochs": job.epochs,
+        "save_every": str(job.upkeep.save_every),
+        "workers": job.upkeep.workers,
+        "restarts": job.upkeep.restarts,
+        "stall": job.upkeep.stall,
     }
     return {
         **used,
@@ -208,6 +212,10 @@ PIECE = (
     "requested_device",
     "parallel",
     "epochs",
+    "save_every",
+    "workers",
+    "restarts",
+    "stall",
     "versions",
 )
 """What may differ between the pieces of a run."""

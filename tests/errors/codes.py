@@ -61,6 +61,7 @@ ELSEWHERE = {
     "E0811": "tests/train/test_resume.py::test_a_run_that_has_all_its_epochs",
     "E0812": "tests/train/test_warm_start.py::test_a_layer_goes_over_whole_or_not_at_all",
     "E0813": "tests/train/test_warm_start.py::test_what_was_asked_for_has_to_match",
+    "E0814": "tests/train/test_lone.py::test_it_is_said_before_training",
     "E0820": "tests/train/test_runs.py::test_metrics_that_cannot_be_read",
     "E0821": "tests/train/test_runs.py::test_runs_that_cannot_be_drawn",
     "E0830": "tests/train/test_supervisor.py::test_not_for_ever",
