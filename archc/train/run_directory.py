@@ -166,6 +166,7 @@ def described(job: Job, data: Prepared, engine: Engine) -> dict[str, object]:
         **asdict(job.computing),
         "parallel": job.parallel,
         "epochs": job.epochs,
+        "test_every": job.test_every,
     }
     return {
         **used,
