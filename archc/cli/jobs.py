@@ -81,6 +81,7 @@ def make_job(
     accumulate: int = 1,
     computing: Computing = AS_WRITTEN,
     upkeep: Upkeep,
+    test_every: int = 1,
     resume: bool = False,
     parallel: Parallel = "data",
 ) -> Job:
@@ -148,6 +149,7 @@ def make_job(
         accumulate=accumulate,
         computing=computing,
         upkeep=upkeep,
+        test_every=test_every,
         resume=resume,
         restart=why_restarted(),
         quiet=arguments.quiet,

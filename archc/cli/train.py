@@ -51,6 +51,7 @@ _SETTLED = {
     "data": "--data",
     "batch": "--batch",
     "accumulate": "--accumulate",
+    "test_every": "--test-every",
     "precision": "--precision",
     "recompute": "--recompute",
     "compile": "--compile",
@@ -119,6 +120,12 @@ def declare(parser: argparse.ArgumentParser) -> None:
         metavar="N|Nm",
         type=_every,
         help="a checkpoint after every N steps, or N minutes (10m), and at the end of each epoch",
+    )
+    parser.add_argument(
+        "--test-every",
+        metavar="N",
+        type=positive,
+        help="test after every N epochs and after the last one (1)",
     )
     parser.add_argument(
         "--restarts",
@@ -340,6 +347,7 @@ def _new(arguments: argparse.Namespace) -> Job:
             compile=bool(arguments.compile),
         ),
         upkeep=upkeep(arguments, None),
+        test_every=arguments.test_every or 1,
         parallel=arguments.parallel or "data",
     )
 
@@ -384,6 +392,7 @@ def _resumed(arguments: argparse.Namespace) -> Job:
         computing=replace(before.computing, compile=compiles),
         epochs=arguments.epochs or before.epochs,
         upkeep=upkeep(arguments, before),
+        test_every=before.test_every,
         parallel=arguments.parallel or before.parallel,
         resume=True,
     )

@@ -166,6 +166,7 @@ def described(job: Job, data: Prepared, engine: Engine) -> dict[str, object]:
         **asdict(job.computing),
         "parallel": job.parallel,
         "epochs": job.epochs,
+        "test_every": job.test_every,
         "save_every": str(job.upkeep.save_every),
         "workers": job.upkeep.workers,
         "restarts": job.upkeep.restarts,

@@ -32,10 +32,15 @@ class Settings:
     epochs: int
     accumulate: int
     """In how many pieces a batch is computed."""
+    test_every: int
+    """After how many epochs the net is tested."""
     computing: Computing
     parallel: Parallel
     """What several devices share out."""
     upkeep: Upkeep
+
+
+_NUMBERS = ("seed", "batch", "epochs", "accumulate", "test_every")
 
 
 def is_run(path: Path) -> bool:
@@ -55,7 +60,7 @@ def read_settings(run_dir: Path) -> Settings:
             "data": run["data"]["source"],
         }
         parallel = run["parallel"]
-        numbers = {name: run[name] for name in ("seed", "batch", "epochs", "accumulate")}
+        numbers = {name: run[name] for name in _NUMBERS}
         flags = {name: run[name] for name in ("recompute", "compile")}
         precision = run["precision"]
         upkeep = _upkeep(run)

@@ -17,6 +17,7 @@ ELSEWHERE = {
     "E0506": "tests/errors/test_commands.py::test_training_without_a_recipe",
     "E0507": "tests/errors/test_commands.py::test_training_without_a_loss",
     "E0508": "tests/errors/test_commands.py::test_training_with_a_head_of_other_classes",
+    "E0511": "tests/train/test_test_every.py::test_a_schedule_that_follows_the_error",
     "E0601": "tests/errors/test_commands.py::test_unknown_backend",
     "E0602": "tests/errors/test_commands.py::test_broken_backend",
     "E0603": "tests/torch/test_engine.py::test_devices_that_are_not_there",
