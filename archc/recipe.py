@@ -6,7 +6,7 @@ Pure values: importing this loads neither NumPy nor a framework.
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 from pydantic import Field, model_validator
 from typing_extensions import override
@@ -117,10 +117,11 @@ class AdamW(Optimizer):
 
 
 class Progress(NamedTuple):
-    """How far a run is. `steps` are those of all its epochs, `step` of them are done."""
+    """How far a run is: `step` of `steps` are done, and `epoch` full ones of `epochs`."""
 
     step: int
     steps: int
+    epoch: int
     epochs: int
 
 
@@ -128,11 +129,15 @@ class Schedule(Form, ABC):
     """How the learning rate changes. A pure function of how far the run is and of its history,
     so that a run which is continued needs no state but its metrics."""
 
+    follows_error: ClassVar[bool] = False
+    """Whether it needs the error held out of every epoch."""
+
     @abstractmethod
     def rate(self, lr: float, errors: Sequence[float], progress: Progress) -> float | None:
         """The rate of the next step. At the start of an epoch None, where training ends.
 
-        `lr` is the optimiser's rate, `errors` the validation errors of the epochs so far.
+        `lr` is the optimiser's rate, `errors` the validation errors so far: of every epoch, where
+        the schedule follows them.
         """
 
     def longer_than(self, epochs: int) -> str:
@@ -160,7 +165,7 @@ class StepDecay(Schedule):
 
     @override
     def rate(self, lr: float, errors: Sequence[float], progress: Progress) -> float | None:
-        return lr * self.factor ** (len(errors) // self.every)
+        return lr * self.factor ** (progress.epoch // self.every)
 
 
 class Plateau(Schedule):
@@ -174,6 +179,7 @@ class Plateau(Schedule):
     """
 
     word = "plateau"
+    follows_error = True
     factor: Factor = 0.1
     times: Annotated[int, Field(ge=0)] = 3
     patience: Count = 5

@@ -13,6 +13,7 @@ from archc.cli.jobs import add_devices, crew, device, make_job
 if TYPE_CHECKING:
     from archc.data.pipeline import Statistics
     from archc.train import Job
+    from archc.train.upkeep import Upkeep
 
 _EPILOG = """\
 A run's folder says by itself what net it is, on what data, and with what weights it ended.
@@ -108,6 +109,7 @@ def _of_spec(_: Path, arguments: argparse.Namespace) -> tuple[Job, Path, Statist
         data=arguments.data or "digits",
         run_dir=weights.parent,
         batch=arguments.batch,
+        upkeep=_upkeep(arguments),
     )
     return job, weights, None
 
@@ -128,5 +130,12 @@ def _of_run(path: Path, arguments: argparse.Namespace) -> tuple[Job, Path, Stati
         run_dir=weights.parent,
         batch=arguments.batch or settings.batch,
         computing=Computing(precision=settings.computing.precision),
+        upkeep=_upkeep(arguments),
     )
     return job, weights, read_statistics(path)
+
+
+def _upkeep(arguments: argparse.Namespace) -> Upkeep:
+    from archc.train.upkeep import Upkeep
+
+    return Upkeep(workers=arguments.workers or 0)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from archc.ir import Graph
     from archc.towers import Parallel
     from archc.train import Job
-    from archc.train.cadence import Every
     from archc.train.crew import Crew
+    from archc.train.upkeep import Upkeep
     from archc.train.warm_start import Pair
 
 
@@ -36,7 +36,6 @@ def add_devices(parser: argparse.ArgumentParser) -> None:
         "--workers",
         metavar="N",
         type=not_negative,
-        default=0,
         help="N processes read image files; 0 (default): threads of the one that trains",
     )
 
@@ -81,7 +80,8 @@ def make_job(
     layers: tuple[Pair, ...] = (),
     accumulate: int = 1,
     computing: Computing = AS_WRITTEN,
-    save_every: Every | None = None,
+    upkeep: Upkeep,
+    test_every: int = 1,
     resume: bool = False,
     parallel: Parallel = "data",
 ) -> Job:
@@ -91,7 +91,7 @@ def make_job(
     from archc.errors.backends import BackendBroken
     from archc.resolve import resolved
     from archc.train import DenseNet, Job
-    from archc.train.cadence import EVERY
+    from archc.train.lone import lone
     from archc.train.supervisor import why_restarted
     from archc.trainable import trainable
 
@@ -131,6 +131,7 @@ def make_job(
         recipe=recipe,
         make_engine=lambda: engine_of(program, graph, part),
         dense=dense,
+        lone=lone(graph),
         backend=backend,
         crew=framework.crew(),
         device=device,
@@ -147,10 +148,10 @@ def make_job(
         layers=layers,
         accumulate=accumulate,
         computing=computing,
-        save_every=save_every or EVERY,
+        upkeep=upkeep,
+        test_every=test_every,
         resume=resume,
         restart=why_restarted(),
         quiet=arguments.quiet,
-        workers=arguments.workers,
         command=tuple(sys.argv),
     )

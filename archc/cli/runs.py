@@ -72,7 +72,7 @@ def _as_text(found: Sequence[Record]) -> str:
 
 
 def _row(run: Record) -> Sequence[str]:
-    best, last = run.best, run.rows[-1] if run.rows else None
+    best, last = run.best, run.tested[-1] if run.tested else None
     return (
         run.path.resolve().name,
         run.net,
@@ -88,6 +88,7 @@ def _row(run: Record) -> Sequence[str]:
 
 def _as_json(run: Record) -> dict[str, object]:
     best, last = run.best, run.rows[-1] if run.rows else None
+    tested = run.tested[-1] if run.tested else None
     return {
         "run": str(run.path),
         "net": run.net,
@@ -99,7 +100,7 @@ def _as_json(run: Record) -> dict[str, object]:
         "measured_on": run.held_out,
         "best_error": None if best is None else best.error,
         "best_epoch": None if best is None else best.epoch,
-        "last_error": None if last is None else last.error,
+        "last_error": None if tested is None else tested.error,
         "last_train_error": None if last is None else last.train_error,
         "last_loss": None if last is None else last.loss,
         "changed": run.changed.isoformat(timespec="seconds"),

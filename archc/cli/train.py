@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from archc.train import Job
     from archc.train.cadence import Every
     from archc.train.launch import Meeting
+    from archc.train.settings import Settings
+    from archc.train.upkeep import Upkeep
     from archc.train.warm_start import Pair
 
 _EPILOG = """\
@@ -49,6 +51,7 @@ _SETTLED = {
     "data": "--data",
     "batch": "--batch",
     "accumulate": "--accumulate",
+    "test_every": "--test-every",
     "precision": "--precision",
     "recompute": "--recompute",
     "compile": "--compile",
@@ -117,6 +120,12 @@ def declare(parser: argparse.ArgumentParser) -> None:
         metavar="N|Nm",
         type=_every,
         help="a checkpoint after every N steps, or N minutes (10m), and at the end of each epoch",
+    )
+    parser.add_argument(
+        "--test-every",
+        metavar="N",
+        type=positive,
+        help="test after every N epochs and after the last one (1)",
     )
     parser.add_argument(
         "--restarts",
@@ -255,23 +264,40 @@ def _address(text: str) -> tuple[str, int]:
 def _is_watched(arguments: argparse.Namespace) -> bool:
     """Whether to train in a process of its own, which is watched."""
     from archc.devices import asked_for
-    from archc.train.settings import read_settings
 
-    if arguments.restarts is not None or arguments.stall is not None:
+    before = _before(arguments)
+    if upkeep(arguments, before).is_watched:
         return True
-    before = None if arguments.resume is None else read_settings(Path(arguments.resume))
     devices = device(arguments) or (before.device if before else "auto")
     return asked_for(devices) > 1
+
+
+def _before(arguments: argparse.Namespace) -> Settings | None:
+    """How the run was started that goes on. Raises `DiagnosticError` (E0810)."""
+    from archc.train.settings import read_settings
+
+    return None if arguments.resume is None else read_settings(Path(arguments.resume))
+
+
+def upkeep(arguments: argparse.Namespace, before: Settings | None) -> Upkeep:
+    """What is said, and what is not as the run had it."""
+    from archc.train.upkeep import Upkeep
+
+    said = {
+        name: getattr(arguments, name) for name in ("save_every", "workers", "restarts", "stall")
+    }
+    return replace(
+        before.upkeep if before else Upkeep(),
+        **{name: value for name, value in said.items() if value is not None},
+    )
 
 
 def _launched(arguments: argparse.Namespace, meeting: Meeting | None) -> int:
     """Have workers train, by the same command line; the exit status."""
     from archc.backend import backend as find
     from archc.train.launch import Launch
-    from archc.train.settings import read_settings
-    from archc.train.supervisor import RESTARTS, STALL, Limits
 
-    before = None if arguments.resume is None else read_settings(Path(arguments.resume))
+    before = _before(arguments)
     name = arguments.backend or (before.backend if before else "torch")
     run_dir = arguments.resume or arguments.output
     # Settled here, for every worker has to find it again.
@@ -285,10 +311,7 @@ def _launched(arguments: argparse.Namespace, meeting: Meeting | None) -> int:
             words=(command, *settled, *rest),
             run=run_dir,
             device=device(arguments) or (before.device if before else "auto"),
-            limits=Limits(
-                RESTARTS if arguments.restarts is None else arguments.restarts,
-                STALL if arguments.stall is None else arguments.stall,
-            ),
+            limits=upkeep(arguments, before).limits,
             meeting=meeting,
         )
     )
@@ -323,17 +346,19 @@ def _new(arguments: argparse.Namespace) -> Job:
             recompute=bool(arguments.recompute),
             compile=bool(arguments.compile),
         ),
-        save_every=arguments.save_every,
+        upkeep=upkeep(arguments, None),
+        test_every=arguments.test_every or 1,
         parallel=arguments.parallel or "data",
     )
 
 
 def _every(text: str) -> Every:
-    """`500` steps, `10m` for minutes."""
-    from archc.train.cadence import Minutes, Steps
+    from archc.train.cadence import parsed
 
-    count = positive(text.removesuffix("m"))
-    return Minutes(count) if text.endswith("m") else Steps(count)
+    try:
+        return parsed(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(printable(str(error))) from error
 
 
 def _pairs(text: str | None) -> tuple[Pair, ...]:
@@ -366,7 +391,8 @@ def _resumed(arguments: argparse.Namespace) -> Job:
         accumulate=before.accumulate,
         computing=replace(before.computing, compile=compiles),
         epochs=arguments.epochs or before.epochs,
-        save_every=arguments.save_every,
+        upkeep=upkeep(arguments, before),
+        test_every=before.test_every,
         parallel=arguments.parallel or before.parallel,
         resume=True,
     )

@@ -140,16 +140,23 @@ class DevicesTooLate(Diagnostic):
 
 @dataclass(frozen=True, kw_only=True)
 class TowersOnHosts(Diagnostic):
-    """Towers on devices of their own, and several machines."""
+    """Towers on the devices of several machines, each of which has to have whole replicas."""
 
     code: ClassVar[str] = "E0610"
     backend: str
+    devices: int
+    """Of each machine."""
+    towers: int
 
     def message(self) -> str:
-        return f"the backend '{self.backend}' has the towers of a net on one machine"
+        has = "1 device" if self.devices == 1 else f"{self.devices} devices"
+        return (
+            f"the backend '{self.backend}' has the {self.towers} towers of a net on one machine; "
+            f"here each has {has}"
+        )
 
     def help(self) -> str:
-        return "--parallel data, or one machine"
+        return f"--parallel data, or {self.towers} devices on each machine, or a multiple of that"
 
 
 @dataclass(frozen=True, kw_only=True)

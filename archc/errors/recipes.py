@@ -158,6 +158,24 @@ class ScheduleTooLong(Diagnostic):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ScheduleFollowsError(Diagnostic):
+    """A schedule that follows the error held out, which is not measured after every epoch."""
+
+    code: ClassVar[str] = "E0511"
+    schedule: str
+    every: int
+
+    def message(self) -> str:
+        return (
+            f"{self.schedule} follows the error after every epoch, "
+            f"but only every {self.every} are tested"
+        )
+
+    def help(self) -> str:
+        return "leave out --test-every, or another schedule"
+
+
+@dataclass(frozen=True, kw_only=True)
 class StepAfterDense(Diagnostic):
     """`dense` applies the net to the whole image, so it is the last step of `evaluate`."""
 

@@ -287,6 +287,41 @@ class LayerDiffers(Diagnostic):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LoneImage(Diagnostic):
+    """A batch comes to one image, or is computed in pieces of one, and a batch norm behind it sees
+    one value a channel: their variance is none. Found before training, not in the last batch of an
+    epoch."""
+
+    code: ClassVar[str] = "E0814"
+    layer: str
+    images: int
+    batch: int
+    accumulate: int
+    last: bool
+    """Whether it is the last batch of an epoch, which is smaller."""
+    better: int | None
+    """A batch that comes out."""
+
+    def message(self) -> str:
+        batch = "the last batch of an epoch" if self.last else "a batch"
+        piece = "a piece of " if self.accumulate > 1 else ""
+        return (
+            f"{piece}{batch} has one image, and {self.layer} sees one value a channel of it: there "
+            "is nothing to normalise by"
+        )
+
+    def notes(self) -> Sequence[str]:
+        each = f", each in {self.accumulate} pieces" if self.accumulate > 1 else ""
+        images = "1 image" if self.images == 1 else f"{self.images} images"
+        return (f"{images} in batches of {self.batch}{each}",)
+
+    def help(self) -> str:
+        fewer = "fewer pieces: --accumulate" if self.accumulate > 1 else ""
+        other = "more images" if self.better is None else f"--batch {self.better}"
+        return f"{other}, or {fewer}" if fewer else other
+
+
+@dataclass(frozen=True, kw_only=True)
 class BadMetrics(Diagnostic):
     """The file of a run that says what came out of each epoch cannot be read."""
 

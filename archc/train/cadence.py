@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from time import monotonic
 
@@ -12,6 +13,9 @@ class Steps:
 
     count: int
 
+    def __str__(self) -> str:
+        return str(self.count)
+
 
 @dataclass(frozen=True)
 class Minutes:
@@ -19,11 +23,22 @@ class Minutes:
 
     count: int
 
+    def __str__(self) -> str:
+        return f"{self.count}m"
+
 
 Every = Steps | Minutes
 
 EVERY = Minutes(10)
 """Where nothing is said."""
+
+
+def parsed(text: str) -> Every:
+    """`500` steps, `10m` for minutes. Raises `ValueError`."""
+    found = re.fullmatch(r"0*([1-9][0-9]{0,8})(m?)", text, re.ASCII)
+    if found is None:
+        raise ValueError(f"'{text}' is neither a number of steps, such as 500, nor 10m for minutes")
+    return Minutes(int(found[1])) if found[2] else Steps(int(found[1]))
 
 
 class Due:

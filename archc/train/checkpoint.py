@@ -159,7 +159,8 @@ def load(run_dir: Path, position: Position) -> Checkpoint:
 
 
 def _metrics(row: dict[str, Any]) -> EpochMetrics:
-    return EpochMetrics(score=Score(**row.pop("score")), **row)
+    score = row.pop("score")
+    return EpochMetrics(score=None if score is None else Score(**score), **row)
 
 
 def _check(path: Path) -> None:

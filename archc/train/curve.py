@@ -10,7 +10,7 @@ from typing import Any
 
 from archc.train.figure import STYLE, marked
 from archc.train.files import write_whole
-from archc.train.metrics import EpochMetrics
+from archc.train.metrics import EpochMetrics, tested
 
 # Okabe and Ito's blue and vermilion, told apart by every kind of colour vision; line style
 # and markers tell them apart in print.
@@ -33,16 +33,20 @@ def draw_curve(name: str, epochs: Sequence[EpochMetrics], held_out: str, directo
     mpl: Any = import_module("matplotlib")
     x = [e.epoch for e in epochs]
     training = [100 * e.train_error for e in epochs]
-    measured = [100 * e.score.error for e in epochs]
+    measured = tested(epochs)
     with mpl.rc_context(STYLE):
         figure: Any = Figure(figsize=(5.0, 3.2), layout="constrained")
         FigureCanvasAgg(figure)
         axes: Any = figure.add_subplot()
-        marks: dict[str, Any] = {"markersize": 3, "linewidth": 1.5, "markevery": marked(len(x))}
-        axes.plot(x, training, "--s", color=TRAINING, label="training", **marks)
-        last = epochs[-1].score
-        label = f"{held_out} ({100 * last.error:.2f}% at the end)"
-        axes.plot(x, measured, "-o", color=HELD_OUT, label=label, **marks)
+        marks: dict[str, Any] = {"markersize": 3, "linewidth": 1.5}
+        axes.plot(
+            x, training, "--s", color=TRAINING, label="training", markevery=marked(x), **marks
+        )
+        if measured:
+            at = [each.epoch for each in measured]
+            errors = [100 * each.score.error for each in measured]
+            label = f"{held_out} ({errors[-1]:.2f}% at the end)"
+            axes.plot(at, errors, "-o", color=HELD_OUT, label=label, markevery=marked(at), **marks)
         changes = sum(before.lr != after.lr for before, after in pairwise(epochs))
         for before, after in pairwise(epochs):
             if before.lr != after.lr and changes <= MAX_RATE_MARKS:

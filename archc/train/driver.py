@@ -22,7 +22,8 @@ from archc.train.evaluate import Evaluator, Score
 from archc.train.heartbeat import Heart
 from archc.train.interrupt import listening
 from archc.train.job import Job, Result
-from archc.train.metrics import EpochMetrics, Running, best_of
+from archc.train.lone import check_batches
+from archc.train.metrics import EpochMetrics, Running, Tested, best_of, tested
 from archc.train.progress import Display, display, say
 from archc.train.record import State
 from archc.train.run_directory import BEST, WEIGHTS, RunDirectory
@@ -55,15 +56,16 @@ def train(job: Job) -> Result:
                 batch=job.batch,
                 seed=job.seed,
                 statistics=start.statistics,
-                workers=job.workers,
+                workers=job.upkeep.workers,
             )
         )
+        images = len(data.dataset.train)
+        together.do(lambda: check_batches(job.lone, images, job.batch, job.accumulate))
         # Made first: making an engine seeds the framework's chance, which training then draws from.
         for_whole = together.do(job.dense.make_engine) if job.dense else None
         engine = together.do(job.make_engine)
         notes = together.do(lambda: begin(engine, start, job))
         console = Console()
-        images = len(data.dataset.train)
         seen = len(start.history) * images + start.running.images
         with ExitStack() as stack:
             run = together.do(
@@ -95,13 +97,13 @@ def train(job: Job) -> Result:
 def last_line(result: Result) -> str:
     """`test error 1.39% (5 of 360)`, or what came in the way of it."""
     if result.wrong is None:
-        return f"interrupted before an epoch was finished; weights saved in {result.run_dir}"
+        return f"interrupted before an epoch was tested; weights saved in {result.run_dir}"
     error = (
         f"{result.held_out} error {result.wrong / result.total:.2%} "
         f"({result.wrong} of {result.total})"
     )
     if result.status == "interrupted":
-        return f"interrupted; after epoch {result.epochs} the {error}"
+        return f"interrupted; after epoch {result.tested_epoch} the {error}"
     return error
 
 
@@ -132,7 +134,7 @@ class _Training:
         """The epoch under way."""
         self.saved = start.position
         """Where the newest checkpoint stands; None before the first."""
-        self.due = Due(job.save_every)
+        self.due = Due(job.upkeep.save_every)
         self.heart = Heart()
         self.best = best_of(start.history)
 
@@ -154,12 +156,14 @@ class _Training:
             self._fail(error.harm if isinstance(error, ElsewhereError) else harm(error))
             raise
         self._end(status, save=True)
-        last = self.history[-1] if self.history else None
+        measured = tested(self.history)
+        last = measured[-1] if measured else None
         return Result(
             status=status,
             run_dir=self.job.run_dir,
             epochs=len(self.history),
             held_out=self.data.dataset.held_out_name,
+            tested_epoch=last.epoch if last else None,
             wrong=last.score.wrong if last else None,
             total=len(self.data.dataset.held_out),
             best_epoch=self.best.epoch if self.best else None,
@@ -202,7 +206,7 @@ class _Training:
                 return "finished"
             try:
                 self._train(epoch)
-                score = self._score(epoch)
+                score = self._score(epoch) if self.job.is_tested(epoch) else None
             except InterruptedTogetherError as interrupted:
                 self._keep()
                 self.shown.say(f"{interrupted.by} in epoch {epoch}")
@@ -216,10 +220,10 @@ class _Training:
             self.history.append(metrics)
             self.running = Running()
             self._write(lambda run, made=metrics: run.record(made))
-            if self.best is None or metrics.score.wrong < self.best.score.wrong:
+            if score and (self.best is None or score.wrong < self.best.score.wrong):
                 weights = self.engine.weights()
                 self._write(lambda run, made=weights, after=epoch: run.save(run.best, made, after))
-                self.best = metrics
+                self.best = Tested(epoch, score)
             self._keep()
             self.shown.say(metrics.line(self.job.epochs, self.data.dataset.held_out_name))
         return "finished"
@@ -248,11 +252,12 @@ class _Training:
         optimizer = self.job.recipe.optimizer
         if optimizer is None:
             raise ValueError("Job.check lets no job without an optimizer through")
-        errors = [metrics.score.error for metrics in self.history]
+        errors = [each.score.error for each in tested(self.history)]
         an_epoch = math.ceil(len(self.data.dataset.train) / self.job.batch)
         progress = Progress(
-            step=len(errors) * an_epoch + step,
+            step=len(self.history) * an_epoch + step,
             steps=self.job.epochs * an_epoch,
+            epoch=len(self.history),
             epochs=self.job.epochs,
         )
         return self.job.recipe.schedule.rate(optimizer.lr, errors, progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from typing import Any
 
 STYLE: dict[str, Any] = {
@@ -20,6 +21,6 @@ STYLE: dict[str, Any] = {
 """matplotlib's settings."""
 
 
-def marked(points: int) -> int:
+def marked(points: Sized) -> int:
     """Every how many points a marker stands, so that about a dozen do."""
-    return max(1, points // 12)
+    return max(1, len(points) // 12)

@@ -12,13 +12,14 @@ from archc.computing import AS_WRITTEN, Computing
 from archc.data.dense import Dense
 from archc.data.whole import Check
 from archc.diagnostics import Sink
-from archc.errors.recipes import ScheduleTooLong
+from archc.errors.recipes import ScheduleFollowsError, ScheduleTooLong
 from archc.errors.training import BadSetting, NoOptimizer
 from archc.recipe import Recipe
 from archc.towers import Parallel
-from archc.train.cadence import EVERY, Every
 from archc.train.crew import Alone, Crew
 from archc.train.dense import DenseNet
+from archc.train.lone import Lone
+from archc.train.upkeep import Upkeep
 from archc.train.warm_start import Pair
 
 MAX_SEED = 2**32 - 1
@@ -60,19 +61,21 @@ class Job:
     computing: Computing = AS_WRITTEN
     """How a step is computed."""
     parallel: Parallel = "data"
-    workers: int = 0
-    """How many processes read images that are not in memory; 0: threads of this one."""
     init_from: Path | None = None
     """The file or run of another net whose layers this one starts from, where they match."""
     layers: tuple[Pair, ...] = ()
     """Which; all that match where it is empty."""
     resume: bool = False
     """Go on with the run in `run_dir`, from its newest checkpoint that is whole."""
-    save_every: Every = EVERY
-    """How often a checkpoint is written, besides the end of each epoch."""
+    upkeep: Upkeep = field(default_factory=Upkeep)
+    """How it is kept going."""
     restart: str | None = None
     """Why this process was started in the place of another that trained this run; its folder may
     be there already, without a checkpoint."""
+    test_every: int = 1
+    """After how many epochs the images held out are shown to the net; after the last one always."""
+    lone: Lone | None = None
+    """The batch norm that has nothing to normalise one image by, where there is one."""
     dense: DenseNet | None = None
     """The net for whole images, where the recipe has `dense`."""
     quiet: bool = False
@@ -88,7 +91,8 @@ class Job:
         return self.recipe.dense, self.dense.check
 
     def check(self) -> None:
-        """Raises `DiagnosticError` (E0510, E0801, E0806) with all that cannot be trained by."""
+        """Raises `DiagnosticError` (E0510, E0511, E0801, E0806) with all that cannot be trained
+        by."""
         if (self.recipe.dense is None) != (self.dense is None):
             raise ValueError("a job has the net for whole images where its recipe has dense")
         sink = Sink()
@@ -103,12 +107,18 @@ class Job:
         part = schedule.longer_than(self.epochs)
         if part and self.epochs >= 1:
             sink.add(ScheduleTooLong(schedule=schedule.word, part=part, epochs=self.epochs))
+        if schedule.follows_error and self.test_every > 1:
+            sink.add(ScheduleFollowsError(schedule=schedule.word, every=self.test_every))
         sink.raise_if_failed()
+
+    def is_tested(self, epoch: int) -> bool:
+        """Whether the net is tested after an epoch, from 1."""
+        return epoch % self.test_every == 0 or epoch == self.epochs
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """How a run ended. The error is that of the last full epoch's weights."""
+    """How a run ended. The error is that of the weights after the last epoch that was tested."""
 
     status: Literal["finished", "interrupted"]
     run_dir: Path
@@ -116,8 +126,10 @@ class Result:
     """Full epochs trained."""
     held_out: Literal["test", "validation"]
     """What the error was measured on."""
+    tested_epoch: int | None
+    """None where not one epoch was tested."""
     wrong: int | None
-    """None where not one epoch was finished."""
+    """None likewise."""
     total: int
     best_epoch: int | None
     best_wrong: int | None

@@ -43,7 +43,7 @@ def measure(job: Job, weights: Path, statistics: Statistics | None = None) -> Sc
                 batch=job.batch,
                 seed=job.seed,
                 statistics=statistics,
-                workers=job.workers,
+                workers=job.upkeep.workers,
             )
         )
         engine = together.do(lambda: _engine(job, arrays))

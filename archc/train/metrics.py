@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from archc.backend import Step
 from archc.train.evaluate import Score
@@ -55,18 +56,18 @@ class EpochMetrics:
 
     `loss` and `train_error` are running values: each batch's, taken before its step, the
     mean over all images. `lr` is the rate of the last step, `score` of the weights at the end
-    of the epoch.
+    of the epoch; None where they were not tested.
     """
 
     epoch: int
     lr: float
     loss: float
     train_error: float
-    score: Score
+    score: Score | None
     images_per_second: float
 
     @classmethod
-    def of(cls, epoch: int, trained: Running, score: Score) -> EpochMetrics:
+    def of(cls, epoch: int, trained: Running, score: Score | None) -> EpochMetrics:
         """Those of an epoch whose batches are all trained."""
         speed = trained.images / trained.seconds
         return cls(epoch, trained.lr, trained.mean_loss, trained.error, score, speed)
@@ -78,13 +79,14 @@ class EpochMetrics:
             "lr": self.lr,
             "loss": self.loss,
             "train_error": self.train_error,
-            f"{held_out}_error": self.score.error,
-            f"{held_out}_wrong": self.score.wrong,
-            f"{held_out}_total": self.score.total,
             "images_per_second": round(self.images_per_second, 1),
         }
-        if self.score.error_top is not None:
-            row[f"{held_out}_top5_error"] = self.score.error_top
+        if self.score is not None:
+            row[f"{held_out}_error"] = self.score.error
+            row[f"{held_out}_wrong"] = self.score.wrong
+            row[f"{held_out}_total"] = self.score.total
+            if self.score.error_top is not None:
+                row[f"{held_out}_top5_error"] = self.score.error_top
         return row
 
     def scalars(self, held_out: str) -> dict[str, float]:
@@ -92,24 +94,42 @@ class EpochMetrics:
         curves = {
             "loss/train": self.loss,
             "error/train": self.train_error,
-            f"error/{held_out}": self.score.error,
             "rate/learning_rate": self.lr,
             "rate/images_per_second": self.images_per_second,
         }
-        if self.score.error_top is not None:
-            curves[f"error/{held_out}_top5"] = self.score.error_top
+        if self.score is not None:
+            curves[f"error/{held_out}"] = self.score.error
+            if self.score.error_top is not None:
+                curves[f"error/{held_out}_top5"] = self.score.error_top
         return curves
 
     def line(self, epochs: int, held_out: str) -> str:
         """One line for a log."""
-        top = "" if self.score.error_top is None else f" (top-5 {self.score.error_top:.2%})"
+        tested = ""
+        if self.score is not None:
+            tested = f"{held_out} error {self.score.error:.2%}"
+            if self.score.error_top is not None:
+                tested += f" (top-5 {self.score.error_top:.2%})"
+            tested += "  "
         return (
             f"epoch {self.epoch:>{len(str(epochs))}}/{epochs}  loss {self.loss:.4f}  "
-            f"training error {self.train_error:.2%}  {held_out} error {self.score.error:.2%}{top}  "
+            f"training error {self.train_error:.2%}  {tested}"
             f"lr {self.lr:g}  {self.images_per_second:,.0f} images/s"
         )
 
 
-def best_of(history: Sequence[EpochMetrics]) -> EpochMetrics | None:
+class Tested(NamedTuple):
+    """What the images held out said of the weights after an epoch."""
+
+    epoch: int
+    score: Score
+
+
+def tested(history: Sequence[EpochMetrics]) -> list[Tested]:
+    """The epochs that were tested, in their order."""
+    return [Tested(each.epoch, each.score) for each in history if each.score is not None]
+
+
+def best_of(history: Sequence[EpochMetrics]) -> Tested | None:
     """The epoch with the least error held out, the first of equals; None before the first."""
-    return min(history, key=lambda metrics: metrics.score.wrong, default=None)
+    return min(tested(history), key=lambda each: each.score.wrong, default=None)

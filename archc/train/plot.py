@@ -79,16 +79,19 @@ def draw_runs(runs: Sequence[Record], target: Path, *, y: Quantity, title: str) 
 def _draw(axes: Any, run: Record, name: str, y: Quantity, *, color: str, marker: str) -> None:
     """The curves of one run; a filled marker is for what was held out, an open one for training."""
     x = [row.epoch for row in run.rows]
-    every = {"color": color, "marker": marker, "markersize": 4, "markevery": marked(len(x))}
+    every = {"color": color, "marker": marker, "markersize": 4, "markevery": marked(x)}
     trained = {**every, "linestyle": (0, (4, 2)), "linewidth": 1.0, "markerfacecolor": "white"}
     if y == "loss":
         axes.plot(x, [row.loss for row in run.rows], label=f"{name}, training", **trained)
         return
     training = [100 * row.train_error for row in run.rows]
     axes.plot(x, training, label=f"{name}, training", **trained)
-    measured = [100 * row.error for row in run.rows]
-    label = f"{name}, {run.held_out} ({measured[-1]:.2f}%)"
-    axes.plot(x, measured, label=label, linestyle="-", linewidth=1.5, **every)
+    if run.tested:
+        at = [each.epoch for each in run.tested]
+        errors = [100 * each.error for each in run.tested]
+        label = f"{name}, {run.held_out} ({errors[-1]:.2f}%)"
+        every["markevery"] = marked(at)
+        axes.plot(at, errors, label=label, linestyle="-", linewidth=1.5, **every)
 
 
 def labels(runs: Sequence[Record]) -> list[str]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import fcntl
 import json
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
 from archc.diagnostics import fail
 from archc.errors.data import FolderUnreadable
@@ -34,8 +34,15 @@ class Row:
     epoch: int
     loss: float
     train_error: float
+    error: float | None
+    """On the images held out; None where they were not tested."""
+
+
+class Tested(NamedTuple):
+    """The error on the images held out, after an epoch."""
+
+    epoch: int
     error: float
-    """On the images held out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,9 +65,14 @@ class Record:
     """When the last epoch was written down, or training began."""
 
     @property
-    def best(self) -> Row | None:
+    def best(self) -> Tested | None:
         """The epoch with the least error held out, the first of equals."""
-        return min(self.rows, key=lambda row: row.error, default=None)
+        return min(self.tested, key=lambda each: each.error, default=None)
+
+    @property
+    def tested(self) -> Sequence[Tested]:
+        """The epochs whose error held out was measured."""
+        return [Tested(row.epoch, row.error) for row in self.rows if row.error is not None]
 
 
 def read_record(run_dir: Path) -> Record:
@@ -163,7 +175,7 @@ def _row(found: Mapping[str, object], number: int, held_out: str) -> Row:
         number,
         _figure(found, "loss", MAX_FIGURE),
         _figure(found, "train_error", 1),
-        _figure(found, f"{held_out}_error", 1),
+        _figure(found, name, 1) if (name := f"{held_out}_error") in found else None,
     )
 
 

@@ -166,6 +166,11 @@ def described(job: Job, data: Prepared, engine: Engine) -> dict[str, object]:
         **asdict(job.computing),
         "parallel": job.parallel,
         "epochs": job.epochs,
+        "test_every": job.test_every,
+        "save_every": str(job.upkeep.save_every),
+        "workers": job.upkeep.workers,
+        "restarts": job.upkeep.restarts,
+        "stall": job.upkeep.stall,
     }
     return {
         **used,
@@ -208,6 +213,10 @@ PIECE = (
     "requested_device",
     "parallel",
     "epochs",
+    "save_every",
+    "workers",
+    "restarts",
+    "stall",
     "versions",
 )
 """What may differ between the pieces of a run."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ from archc.data.sources import from_here
 from archc.diagnostics import fail
 from archc.errors.training import NoRun
 from archc.towers import Parallel
+from archc.train.cadence import parsed
 from archc.train.files import read_tensors
+from archc.train.upkeep import Upkeep
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +32,15 @@ class Settings:
     epochs: int
     accumulate: int
     """In how many pieces a batch is computed."""
+    test_every: int
+    """After how many epochs the net is tested."""
     computing: Computing
     parallel: Parallel
     """What several devices share out."""
+    upkeep: Upkeep
+
+
+_NUMBERS = ("seed", "batch", "epochs", "accumulate", "test_every")
 
 
 def is_run(path: Path) -> bool:
@@ -51,9 +60,10 @@ def read_settings(run_dir: Path) -> Settings:
             "data": run["data"]["source"],
         }
         parallel = run["parallel"]
-        numbers = {name: run[name] for name in ("seed", "batch", "epochs", "accumulate")}
+        numbers = {name: run[name] for name in _NUMBERS}
         flags = {name: run[name] for name in ("recompute", "compile")}
         precision = run["precision"]
+        upkeep = _upkeep(run)
     except OSError as error:
         reason = f"run.json: {(error.strerror or str(error)).lower()}"
         fail(NoRun(path=str(run_dir), reason=reason))
@@ -71,7 +81,19 @@ def read_settings(run_dir: Path) -> Settings:
         **{**texts, "data": from_here(texts["data"])},
         **numbers,
         parallel=parallel,
+        upkeep=upkeep,
         computing=Computing(precision=precision, **flags),
+    )
+
+
+def _upkeep(run: Mapping[str, Any]) -> Upkeep:
+    """Raises `ValueError`, `KeyError` or `TypeError` where it does not say what it should."""
+    workers, restarts, stall = (run[name] for name in ("workers", "restarts", "stall"))
+    for count, least in ((workers, 0), (restarts or 0, 0), (1 if stall is None else stall, 1)):
+        if type(count) is not int or count < least:
+            raise ValueError("it is no such number")
+    return Upkeep(
+        save_every=parsed(run["save_every"]), workers=workers, restarts=restarts, stall=stall
     )
 
 

@@ -20,7 +20,6 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import sleep
 from types import FrameType, TracebackType
 
@@ -32,6 +31,7 @@ from archc.train import heartbeat
 from archc.train.heartbeat import Pulse
 from archc.train.orphan import leave_with
 from archc.train.progress import say
+from archc.train.scratch import scratch
 
 COMMAND = (sys.executable, "-m", "archc")
 """What a worker is started by."""
@@ -103,13 +103,13 @@ def supervise(words: Sequence[str], run: str | None, limits: Limits) -> int:
     is lost once more than it may be started again.
     """
     reason = ""
-    with TemporaryDirectory(prefix="archc-") as folder, _handing_on() as orders:
+    with scratch() as folder, _handing_on() as orders:
         for restart in range(limits.restarts + 1):
             if restart:
                 text = f"warning: {reason}; restart {restart} of {limits.restarts}"
                 # Said also where only the last line is wanted.
                 say(Console(stderr=True), text)
-            with _Worker(words, Path(folder), limits.stall, reason) as worker:
+            with _Worker(words, folder, limits.stall, reason) as worker:
                 orders.go_to(worker)
                 status = worker.watched()
             orders.go_to(None)

@@ -10,7 +10,7 @@ from jax.sharding import AxisType, Mesh
 
 from archc.devices import choose
 from archc.diagnostics import fail
-from archc.errors.backends import DevicesTooLate
+from archc.errors.backends import DevicesTooLate, TowersOnHosts
 from archc.passes import replicas
 from archc.towers import in_words as towers_in_words
 
@@ -26,13 +26,16 @@ def find_mesh(name: str, towers: int = 1) -> Mesh:
     several processes train, those of each, in the order of the processes.
 
     Raises `DiagnosticError` (E0603, E0607), (E0608) where more devices on the CPU are asked for
-    than JAX has started with in this process, and (E0904) where they are no whole number of nets.
+    than JAX has started with in this process, and where they are no whole number of nets: (E0904)
+    those of one machine, (E0610) those of each of several.
     """
     chosen = choose(name, lambda: len(_gpus()))
     if chosen.kind == "gpu":
         devices = _gpus()[chosen.first : chosen.first + chosen.count]
     else:
         devices = _cpus(chosen.count)
+    if jax.process_count() > 1 and len(devices) % towers:
+        fail(TowersOnHosts(backend="jax", devices=len(devices), towers=towers))
     every = _of_all(devices)
     shape = (replicas(towers, len(every)), towers)
     if jax.process_count() == 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -15,7 +16,7 @@ from flax import nnx
 from archc.backend import Program, Step
 from archc.computing import AS_WRITTEN, Computing
 from archc.diagnostics import fail
-from archc.errors.backends import AlwaysCompiled, TowersOnHosts
+from archc.errors.backends import AlwaysCompiled
 from archc.errors.recipes import NoRecipe
 from archc.ir import Graph
 from archc.not_finite import Fault, Seen, backward_fault, forward_fault, layers
@@ -85,12 +86,11 @@ class JaxEngine:
             fail(AlwaysCompiled(backend="jax"))
         self._form = recipe.optimizer
         self.crew: Crew = crew()
-        if part and self.crew.size > 1:
-            fail(TowersOnHosts(backend="jax"))
         mesh = find_mesh(device, towers_of(graph) if part else 1)
-        self._layout = HostsLayout(mesh, self.crew) if self.crew.size > 1 else Layout(mesh)
+        of = Layout
         if part:
-            self._layout = TowersLayout(mesh, {program.keys[name] for name in divided(graph)})
+            of = partial(TowersLayout, divided={program.keys[name] for name in divided(graph)})
+        self._layout = HostsLayout(mesh, self.crew, of) if self.crew.size > 1 else of(mesh)
         self.device = described(mesh)
         self.devices: int = mesh.size
         self.versions: Mapping[str, str] = {
@@ -279,7 +279,7 @@ class JaxEngine:
         """What the optimiser alone remembers."""
         found = {
             spelled(slot, name): canonical(arrays[path])
-            for slot, arrays in slots(self._optimizer).items()
+            for slot, arrays in slots(self._layout.local(self._optimizer)).items()
             for name, path in self._keys.items()
             if path in arrays
         }
@@ -493,9 +493,10 @@ class JaxEngine:
         return shown(self._parameters), shown(self._others)
 
     def _current(self, parameters: Arrays, others: Arrays) -> nnx.Module:
-        """The net with these arrays."""
+        """The net with these arrays, whole in this process."""
         variables = nnx.to_flat_state(nnx.state(self._model))
-        nnx.update(self._model, as_state(variables, {**parameters, **others}))
+        whole = self._layout.local({**parameters, **others})
+        nnx.update(self._model, as_state(variables, whole))
         return self._model
 
     def _made(

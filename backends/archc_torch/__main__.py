@@ -10,11 +10,16 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from argparse import Namespace
+from contextlib import suppress
 from pathlib import Path
 
 from archc.cli import main, make_parser
+from archc.cli.train import upkeep
+from archc.diagnostics import DiagnosticError
 from archc.train.heartbeat import COMPILING
 from archc.train.orphan import leave_with
+from archc.train.settings import read_settings
 from archc.train.supervisor import CRASHED, LAUNCHER, RESTART, STALL
 from archc_torch.processes import LAUNCHED, crew, join, leave, log_of, status_of
 
@@ -27,8 +32,7 @@ def work(words: list[str]) -> int:
     leave_with(int(os.environ.setdefault(LAUNCHER, str(os.getppid()))))
     words = [*words[:1], "--backend", "torch", *words[1:]]
     arguments = make_parser(set(words[:1])).parse_args(words)
-    # archc evaluate has no such option.
-    limit = getattr(arguments, "stall", None) or STALL
+    limit = _stall(arguments)
     if folder is not None:
         _write_to(log_of(folder, start, rank), first=rank == 0)
         # Our launcher finds out who has stalled; the others wait for it that long.
@@ -50,6 +54,18 @@ def work(words: list[str]) -> int:
     # To the agent all is well: another start would end in the same way.
     status_of(folder, rank).write_text(str(status), "ascii")
     return 0
+
+
+def _stall(arguments: Namespace) -> float:
+    """Seconds that one waits for another."""
+    if not hasattr(arguments, "stall"):
+        # archc evaluate has no such option.
+        return STALL
+    before = None
+    with suppress(DiagnosticError):
+        # What is no run is said by who goes on with it.
+        before = read_settings(Path(arguments.resume)) if arguments.resume else None
+    return upkeep(arguments, before).limits.stall
 
 
 def _write_to(log: Path, *, first: bool) -> None:

@@ -11,7 +11,6 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from inspect import signature
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Event, Thread
 from typing import Any
 
@@ -30,6 +29,7 @@ from archc.train import heartbeat
 from archc.train.heartbeat import Pulse
 from archc.train.launch import Launch
 from archc.train.progress import say
+from archc.train.scratch import scratch
 from archc.train.supervisor import INTERRUPTED, LAUNCHER, RESTART
 from archc_torch.interfaces import interface_to
 from archc_torch.processes import LAUNCHED, log_of
@@ -53,8 +53,7 @@ def launch(asked: Launch) -> int:
     another.
     """
     count = choose(asked.device, torch.cuda.device_count).count
-    with TemporaryDirectory(prefix="archc-") as made, _quiet(), _unchanged_environment():
-        folder = Path(made)
+    with scratch() as folder, _quiet(), _unchanged_environment():
         for name in ("logs", "beats"):
             (folder / name).mkdir()
         _set_environment(asked, count, folder)

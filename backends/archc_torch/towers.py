@@ -14,7 +14,7 @@ from archc.passes import replicas
 from archc.program_module import load_program
 from archc.towers import part
 from archc.train.crew import Crew
-from archc_torch.processes import gathered
+from archc_torch.processes import gathered, limited
 from archc_torch.spread import Shape, Spread
 
 
@@ -34,9 +34,9 @@ class TowersSpread(Spread):
         self.counts = self._tower == 0
         self._divided = divided
         # The very group whose towers the program's exchanges are among.
-        self._net = load_program(program).replica(towers)
+        self._net = limited(load_program(program).replica(towers))
         alike = [list(range(tower, crew.size, towers)) for tower in range(towers)]
-        self.group = dist.new_subgroups_by_enumeration(alike)[0]
+        self.group = limited(dist.new_subgroups_by_enumeration(alike)[0])
 
     @override
     def whole(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

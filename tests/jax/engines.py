@@ -6,7 +6,7 @@ import numpy as np
 from archc_jax import backend
 from archc_jax.engine import JaxEngine
 
-from archc.driver import check, compile_graph
+from archc.driver import check, compile_graph, compile_tower
 from archc.ir import Graph
 from archc.source import Source
 
@@ -52,10 +52,20 @@ def graph(
     return check(Source("net.arch", text % (dropout, momentum, decayed)))
 
 
-def engine(of: Graph, *, seed: int = 0, device: str = "cpu", accumulate: int = 1) -> JaxEngine:
+def engine(
+    of: Graph, *, seed: int = 0, device: str = "cpu", accumulate: int = 1, towers: bool = False
+) -> JaxEngine:
+    """`towers`: each on a device of its own."""
     assert of.recipe is not None
-    program = compile_graph(of, "jax")
-    return backend.engine(program, of, of.recipe, device=device, seed=seed, accumulate=accumulate)
+    return backend.engine(
+        compile_graph(of, "jax"),
+        of,
+        of.recipe,
+        device=device,
+        seed=seed,
+        accumulate=accumulate,
+        part=compile_tower(of, "jax") if towers else None,
+    )
 
 
 def batch(size: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -1,5 +1,5 @@
 """One of several processes that train a net in float64: run in a process of its own, saves what
-the net came to. `python -m tests.jax.hosts_script HOST HOSTS PORT DEVICE FILE`"""
+the net came to. `python -m tests.jax.hosts_script HOST HOSTS PORT DEVICE PIECES NET FILE`"""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from archc_jax.processes import MEETING, crew
 
-from tests.jax.engines import batch, engine, graph
+from tests.jax.engines import MIXED, TOWERS, batch, engine, graph
 
 SIZES = (8, 7)
 """Shares that are even, then uneven."""
@@ -19,7 +19,7 @@ SIZES = (8, 7)
 
 def main() -> None:
     host, hosts, port = map(int, sys.argv[1:4])
-    device, pieces, file = sys.argv[4:]
+    device, pieces, net, file = sys.argv[4:]
     if hosts > 1:
         where = {"hosts": hosts, "host": host, "address": "127.0.0.1", "port": port}
         os.environ[MEETING] = json.dumps(where | {"device": device})
@@ -27,7 +27,9 @@ def main() -> None:
     jax.config.update("jax_num_cpu_devices", 4 // hosts)
     mine = crew()
     found: dict[str, np.ndarray] = {}
-    made = engine(graph(), device=device, accumulate=int(pieces))
+    of = graph(text=TOWERS if net == "towers" else MIXED)
+    towers = net == "towers" and hosts > 1
+    made = engine(of, device=device, accumulate=int(pieces), towers=towers)
     made.load_weights({name: w.astype(np.float64) for name, w in made.weights().items()})
     losses: list[float] = []
     for number, size in enumerate(SIZES):

@@ -8,15 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
-from archc_jax import engine
+from archc_jax.devices import find_mesh
 
 from archc.diagnostics import DiagnosticError
-from archc.driver import compile_graph
-from archc.train.crew import Alone
-
-from .engines import TOWERS, graph
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -27,12 +24,14 @@ def free_port() -> int:
         return held.getsockname()[1]
 
 
-def trained(hosts: int, device: str, pieces: int, folder: Path) -> list[dict[str, np.ndarray]]:
+def trained(
+    hosts: int, device: str, pieces: int, net: str, folder: Path
+) -> list[dict[str, np.ndarray]]:
     """What each of so many processes came to."""
     port = free_port()
     files = [folder / f"{host}-of-{hosts}.npz" for host in range(hosts)]
     words = [
-        [str(word) for word in (host, hosts, port, device, pieces, file)]
+        [str(word) for word in (host, hosts, port, device, pieces, net, file)]
         for host, file in enumerate(files)
     ]
     started = [
@@ -51,11 +50,22 @@ def trained(hosts: int, device: str, pieces: int, folder: Path) -> list[dict[str
     return [dict(np.load(file)) for file in files]
 
 
-@pytest.mark.parametrize("pieces", [1, pytest.param(3, marks=pytest.mark.slow)])
-def test_two_machines_with_two_devices_are_one_device(pieces: int, tmp_path: Path) -> None:
-    """Losses, statistics, weights, velocity and dropout's masks, also where it comes out uneven."""
-    (one,) = trained(1, "cpu", pieces, tmp_path)
-    two = trained(2, "cpu:2", pieces, tmp_path)
+@pytest.mark.parametrize(
+    ("net", "pieces"),
+    [
+        ("mixed", 1),
+        pytest.param("mixed", 3, marks=pytest.mark.slow),
+        pytest.param("towers", 1, marks=pytest.mark.slow),
+        pytest.param("towers", 3, marks=pytest.mark.slow),
+    ],
+)
+def test_two_machines_with_two_devices_are_one_device(
+    net: str, pieces: int, tmp_path: Path
+) -> None:
+    """Losses, statistics, weights, velocity and dropout's masks, also where it comes out uneven;
+    and where the devices of each have a tower each."""
+    (one,) = trained(1, "cpu", pieces, net, tmp_path)
+    two = trained(2, "cpu:2", pieces, net, tmp_path)
     for rank, each in enumerate(two):
         assert each.pop("rank").tolist() == [rank, 2]
         # The greatest flag; sums of 64 bits.
@@ -69,13 +79,7 @@ def test_two_machines_with_two_devices_are_one_device(pieces: int, tmp_path: Pat
 
 
 def test_towers_stay_on_one_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    class TwoMachines(Alone):
-        size = 2
-
-    of = graph(text=TOWERS)
-    assert of.recipe is not None
-    program = compile_graph(of, "jax")
-    monkeypatch.setattr(engine, "crew", TwoMachines)
-    with pytest.raises(DiagnosticError, match="on one machine") as caught:
-        engine.JaxEngine(program, of, of.recipe, device="cpu", seed=0, part=program)
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    with pytest.raises(DiagnosticError, match="on one machine; here each has 1 device") as caught:
+        find_mesh("cpu", 2)
     assert caught.value.diagnostics[0].code == "E0610"

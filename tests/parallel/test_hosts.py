@@ -75,7 +75,7 @@ def test_two_machines_are_one(tmp_path: Path, machines: Machines, *, lost: bool)
         while not (tmp_path / "many" / "checkpoints" / "epoch-00002").exists():
             assert both[0].poll() is None
             time.sleep(0.05)
-        os.kill(workers("--host 1")[0], signal.SIGKILL)
+        os.kill(workers(tmp_path, "--host 1")[0], signal.SIGKILL)
     said = [process.communicate(timeout=300) for process in both]
     assert [process.returncode for process in both] == [0, 0], said
     assert "2 x cpu:2; many" in said[0][0]

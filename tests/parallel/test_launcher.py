@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import archc_torch
@@ -53,15 +54,21 @@ def rows(run_dir: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
 
 
-def workers(run_dir: str) -> list[int]:
-    """The process numbers of what trains a run now."""
+def workers(folder: Path, words: str) -> list[int]:
+    """The process numbers of what trains in a folder now, with these words."""
     found = subprocess.run(
-        ["pgrep", "-f", f"archc_torch train .*{run_dir}"],
+        ["pgrep", "-f", f"archc_torch train .*{words}"],
         capture_output=True,
         text=True,
         check=False,
     )
-    return [int(word) for word in found.stdout.split()]
+    return [int(word) for word in found.stdout.split() if _works_in(folder, word)]
+
+
+def _works_in(folder: Path, process: str) -> bool:
+    with suppress(OSError):
+        return Path(f"/proc/{process}/cwd").readlink() == folder
+    return False
 
 
 def test_the_run_of_two_workers_is_that_of_one(here: Path) -> None:
@@ -131,9 +138,9 @@ def until(process: subprocess.Popen[str], text: str) -> None:
     pytest.fail(f"it ended before it said {text}")
 
 
-def gone(run_dir: str) -> bool:
+def gone(folder: Path, words: str) -> bool:
     for _ in range(100):
-        if not workers(run_dir):
+        if not workers(folder, words):
             return True
         time.sleep(0.1)
     return False
@@ -149,7 +156,7 @@ def test_a_signal_to_the_launcher_saves_and_leaves(here: Path, number: int) -> N
     assert process.returncode == 130
     assert said.splitlines()[-3].startswith("Ctrl-C" if number == signal.SIGINT else "SIGTERM")
     assert (here / "a" / "weights.safetensors").exists()
-    assert gone("-o a")
+    assert gone(here, "-o a")
 
 
 @pytest.mark.slow
@@ -159,11 +166,11 @@ def test_a_lost_worker_and_a_lost_launcher(here: Path) -> None:
     assert run(here, *words, "-o", "whole").returncode == 0
     process = started(here, *words, "-o", "hurt", "--save-every", "10")
     until(process, "epoch  3/30")
-    os.kill(workers("-o hurt")[1], signal.SIGKILL)
+    os.kill(workers(here, "-o hurt")[1], signal.SIGKILL)
     until(process, "note: going on")
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=60)
-    assert gone("-o hurt")
+    assert gone(here, "-o hurt")
     done = run(here, "train", "--resume", "hurt", "--stall", "5")
     assert done.returncode == 0
     assert "note: going on" in done.stdout

@@ -25,6 +25,7 @@ from archc.diagnostics import DiagnosticError
 from archc.recipe import Recipe, Sgd
 from archc.train import Job, train
 from archc.train.cadence import Steps
+from archc.train.upkeep import Upkeep
 
 from .test_resume import Remembering, rows, same
 
@@ -40,8 +41,8 @@ def job(folder: Path, *, resume: bool) -> Job:
     return Job(
         name="softmax", input=(1, 8, 8), classes=10, recipe=recipe, backend="numpy",
         make_engine=lambda: Remembering(seed=1000 * resume), data="generated:64", run_dir=folder,
-        spec_text="net\n", program_text="#\n", seed=0, batch=16, epochs=3, save_every=Steps(2),
-        resume=resume, quiet=True,
+        spec_text="net\n", program_text="#\n", seed=0, batch=16, epochs=3,
+        upkeep=Upkeep(save_every=Steps(2)), resume=resume, quiet=True,
     )  # fmt: skip
 
 

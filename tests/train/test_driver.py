@@ -372,7 +372,7 @@ def test_interrupted_before_an_epoch_was_finished(job: Make) -> None:
     assert (result.epochs, result.wrong, result.error) == (0, None, None)
     assert (result.run_dir / "weights.safetensors").exists()
     assert not (result.run_dir / "curve.svg").exists()
-    assert "before an epoch was finished" in last_line(result)
+    assert "before an epoch was tested" in last_line(result)
 
 
 def test_it_trains_outside_the_main_thread(job: Make) -> None:

@@ -6,17 +6,25 @@ import json
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from archc_torch.backend import TorchBackend
 from safetensors.numpy import load_file
 
-from archc.cli import main
+from archc.cli import main, make_parser
+from archc.cli.train import upkeep
+from archc.diagnostics import DiagnosticError
 from archc.train import Job, cadence, train
 from archc.train.cadence import Due, Minutes, Steps
+from archc.train.launch import Launch
+from archc.train.settings import read_settings
+from archc.train.supervisor import Limits
+from archc.train.upkeep import Upkeep
 
 from .test_resume import Remembering, checkpoints, resumed, rows, same
 
@@ -34,7 +42,7 @@ def test_a_checkpoint_after_every_so_many_steps(job: Make, tmp_path: Path) -> No
                 seen.update(checkpoints(run))
             return super().weights()
 
-    train(job(engine=Looking(), epochs=2, run_dir=run, save_every=Steps(20)))
+    train(job(engine=Looking(), epochs=2, run_dir=run, upkeep=Upkeep(save_every=Steps(20))))
     assert {name for name in seen if not name.startswith(".")} == {
         "epoch-00000", "epoch-00000-batch-0000020", "epoch-00000-batch-0000040", "epoch-00001",
         "epoch-00001-batch-0000015", "epoch-00001-batch-0000035", "epoch-00002",
@@ -125,7 +133,7 @@ def test_a_broken_image_loses_no_step(
 ) -> None:
     """The fault is said, and the run goes on where it came up once it is mended."""
     from archc.data.loader import Loader
-    from archc.diagnostics import DiagnosticError, fail
+    from archc.diagnostics import fail
     from archc.errors.data import UnreadableImage
 
     run, whole = tmp_path / "run", tmp_path / "whole"
@@ -216,6 +224,41 @@ def test_both_backends_go_on_to_the_bit(
     for part in ("weights", "optimizer", "rng"):
         last = f"checkpoints/epoch-00002/{part}.safetensors"
         assert same(run / last, whole / last)
+
+
+def test_how_a_run_is_kept_going_is_remembered(
+    job: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With --resume; and what is said anew holds from then on."""
+    run = tmp_path / "run"
+    asked = Upkeep(save_every=Minutes(7), workers=3, restarts=1, stall=50)
+    train(job(run_dir=run, epochs=1, upkeep=asked))
+    assert read_settings(run).upkeep == asked
+    launched: list[Launch] = []
+
+    def launch(_: TorchBackend, asked: Launch) -> int:
+        launched.append(asked)
+        return 0
+
+    monkeypatch.setattr(TorchBackend, "launch", launch)
+    # The run was made by a backend of the tests.
+    words = ["train", "--resume", str(run), "--backend", "torch"]
+    assert main(words) == 0
+    assert main([*words, "--stall", "9", "--restarts", "0"]) == 0
+    assert [each.limits for each in launched] == [Limits(1, 50), Limits(0, 9)]
+    arguments = make_parser({"train"}).parse_args([*words, "--save-every", "20", "--workers", "0"])
+    then = replace(asked, save_every=Steps(20), workers=0)
+    assert upkeep(arguments, read_settings(run)) == then
+    train(job(run_dir=run, epochs=2, upkeep=then, resume=True))
+    assert read_settings(run).upkeep == then
+    earlier = json.loads((run / "run.json").read_text())["earlier"]
+    assert (earlier[0]["save_every"], earlier[0]["workers"]) == ("7m", 3)
+    about = json.loads((run / "run.json").read_text())
+    odd = {"stall": 0}, {"workers": None}, {"restarts": "3"}, {"save_every": "0"}, {"workers": -1}
+    for said in odd:
+        (run / "run.json").write_text(json.dumps(about | said))
+        with pytest.raises(DiagnosticError, match="does not say what it should"):
+            read_settings(run)
 
 
 def test_how_often_is_said_in_steps_or_minutes(capsys: pytest.CaptureFixture[str]) -> None:

@@ -122,7 +122,7 @@ def test_what_is_out_of_range_is_refused(form: str, arguments: dict[str, object]
         forms[form].model_validate(arguments)
 
 
-ANY = Progress(step=0, steps=100, epochs=10)
+ANY = Progress(step=0, steps=100, epoch=0, epochs=10)
 """For schedules that look at the errors alone."""
 
 
@@ -133,9 +133,10 @@ def test_constant_rate() -> None:
 
 def test_step_decay_is_googlenets() -> None:
     schedule = StepDecay(every=8, factor=0.96)
-    assert [schedule.rate(0.01, [0.5] * n, ANY) for n in (0, 7)] == [0.01, 0.01]
-    assert schedule.rate(0.01, [0.5] * 8, ANY) == pytest.approx(0.01 * 0.96)
-    assert schedule.rate(0.01, [0.5] * 24, ANY) == pytest.approx(0.01 * 0.96 * 0.96 * 0.96)
+    after = {n: schedule.rate(0.01, [], Progress(9 * n, 900, n, 100)) for n in (0, 7, 8, 24)}
+    assert after[0] == after[7] == 0.01
+    assert after[8] == pytest.approx(0.01 * 0.96)
+    assert after[24] == pytest.approx(0.01 * 0.96 * 0.96 * 0.96)
 
 
 def test_plateau_reduces_three_times_then_ends() -> None:
@@ -165,7 +166,7 @@ def test_plateau_improves_on_the_best_not_on_the_last() -> None:
 def test_cosine_rises_and_falls_with_every_step() -> None:
     """Ten steps an epoch, two epochs of warm-up of six: by hand."""
     schedule = Cosine(warmup=2, floor=0.1)
-    rates = [schedule.rate(0.5, [], Progress(step, 60, 6)) for step in range(60)]
+    rates = [schedule.rate(0.5, [], Progress(step, 60, step // 10, 6)) for step in range(60)]
     assert rates[0] == pytest.approx(0.5 / 20)
     assert rates[9] == pytest.approx(0.25)
     assert rates[19] == rates[20] == pytest.approx(0.5)
@@ -176,8 +177,8 @@ def test_cosine_rises_and_falls_with_every_step() -> None:
 
 
 def test_cosine_without_a_warm_up_and_with_less_than_a_step() -> None:
-    assert Cosine().rate(0.5, [], Progress(0, 60, 6)) == 0.5
-    assert Cosine(warmup=0.01).rate(0.5, [], Progress(0, 60, 6)) == 0.5
+    assert Cosine().rate(0.5, [], Progress(0, 60, 0, 6)) == 0.5
+    assert Cosine(warmup=0.01).rate(0.5, [], Progress(0, 60, 0, 6)) == 0.5
     assert Cosine(warmup=5).longer_than(5) == "a warm-up of 5 epochs"
     assert not Cosine(warmup=4.5).longer_than(5)
 

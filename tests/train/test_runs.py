@@ -166,11 +166,11 @@ ROW = '{"epoch": 1, "loss": 1, "train_error": 0.5, "test_error": 0.5}\n'
         (ROW.replace("0.5", "NaN", 1), "line 1: its 'train_error' is no number"),
         (ROW.replace("0.5", "1.5", 1), "line 1: its 'train_error' is no number"),
         (ROW.replace(": 1,", ": -1,").replace("-1", "1", 1), "line 1: its 'loss' is no number"),
-        (ROW.replace("0.5", "true", 1), "line 1: it has no 'train_error'"),
+        (ROW.replace("0.5}", "true}"), "line 1: it has no 'test_error'"),
         (ROW.replace('"loss": 1', '"loss": 1e999'), "line 1: its 'loss' is no number"),
         (ROW.replace('"loss": 1', f'"loss": 1{"0" * 400}'), "line 1: its 'loss' is no number"),
         (ROW.replace('"loss": 1', f'"loss": 1{"0" * 5000}'), "line 1: it is not JSON"),
-        (ROW.replace("test", "tset"), "line 1: it has no 'test_error'"),
+        (ROW.replace("train", "trian"), "line 1: it has no 'train_error'"),
     ],
 )
 def test_metrics_that_cannot_be_read(tmp_path: Path, text: str, reason: str) -> None:

@@ -15,6 +15,7 @@ import pytest
 from archc.diagnostics import DiagnosticError
 from archc.train import Job, supervisor, train
 from archc.train.heartbeat import COMPILING, VARIABLE, Heart, Pulse
+from archc.train.scratch import scratch
 from archc.train.supervisor import Limits, supervise
 
 # What the launcher starts in these tests instead of `archc`: it does what its words say, each
@@ -137,6 +138,46 @@ def test_a_signal_is_handed_on(played: Path) -> None:
         launcher.send_signal(number)
         assert launcher.wait(20) == status
         assert gone(pid)
+
+
+def test_what_a_killed_launcher_has_left_is_cleared_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the next one; what a launcher that lives works in is left alone."""
+    holds = (
+        "import os, sys\n"
+        "from archc.train.scratch import scratch\n"
+        "with scratch() as folder:\n"
+        "    (folder / 'beats').mkdir()\n"
+        "    print(folder, flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / "archc-other").mkdir()
+    (tmp_path / "archc-launcher-link").symlink_to(tmp_path / "archc-other")
+    others = [
+        subprocess.Popen(
+            [sys.executable, "-c", holds],
+            env={**os.environ, "TMPDIR": str(tmp_path)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    folders = [Path(other.stdout.readline().strip()) for other in others if other.stdout]
+    assert [folder.parent for folder in folders] == [tmp_path] * 2
+    others[0].kill()
+    others[0].communicate()
+    with scratch() as mine:
+        assert not folders[0].exists()
+        assert (folders[1] / "beats").exists()
+        others[1].communicate()
+        assert not folders[1].exists()
+        assert mine.is_dir()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "archc-launcher-link", "archc-other",
+    ]  # fmt: skip
 
 
 def test_a_beat_is_a_file_of_the_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
