@@ -13,7 +13,6 @@ from archc_jax.engine import JaxEngine
 from archc_torch.engine import TorchEngine
 from safetensors.numpy import load_file, save_file
 
-import archc.backend
 from archc.backend import Step
 from archc.cli import main
 from archc.driver import check, compile_graph
@@ -25,9 +24,11 @@ ENGINES = {"torch": TorchEngine, "jax": JaxEngine}
 
 
 def folder_of(name: str, root: Path) -> Path:
-    """24 pictures of three classes to train on, or 28 of seven; some to measure by."""
+    """24 pictures of three classes to train on, or 28 of seven; some to measure by: most for VGG,
+    whose errors tell whether whole images were looked at, mirrored, at both scales."""
     classes = 7 if name == "googlenet" else 3
-    return pictures(root / f"data_{name}", classes, train=24 // classes + classes // 7, val=4)
+    val = 12 if name == "vgg" else 4
+    return pictures(root / f"data_{name}", classes, train=24 // classes + classes // 7, val=val)
 
 
 @pytest.mark.parametrize(
@@ -36,9 +37,7 @@ def folder_of(name: str, root: Path) -> Path:
         ("torch", tuple(NETS)),
         ("jax", ("lenet",)),
         # XLA compiles each of them for half a minute.
-        pytest.param(
-            "jax", ("alexnet", "zfnet", "vgg", "googlenet", "modern"), marks=pytest.mark.slow
-        ),
+        *(pytest.param("jax", (name,), marks=pytest.mark.slow) for name in NETS if name != "lenet"),
     ],
 )
 def test_its_first_twenty_losses_are_those_of_archc_train(
@@ -50,7 +49,7 @@ def test_its_first_twenty_losses_are_those_of_archc_train(
         program = write_program(NETS[name], backend, tmp_path)
         data = folder_of(name, tmp_path)
         start = tmp_path / f"{name}.safetensors"
-        save_file(first_weights(backend, NETS[name]), start)
+        save_file(first_weights(NETS[name]), start)
         out = tmp_path / f"{name}_program"
         jobs.append(Job(program, [data, "--output", out, "--weights", start]))
         with monkeypatch.context() as patched:
@@ -62,7 +61,9 @@ def test_its_first_twenty_losses_are_those_of_archc_train(
     for name, done in zip(names, run(*jobs), strict=True):
         assert done.ended == 0
         hold_against(done, seen[name], exactly=backend == "torch")
-        assert errors_said(done.out) == errors_measured(tmp_path / f"{name}_archc")
+        errors = errors_measured(tmp_path / f"{name}_archc")
+        assert errors_said(done.out) == errors
+        assert name != "vgg" or len(set(errors)) > 1, "nothing to compare"
         ours = load_file(tmp_path / f"{name}_program" / "weights.safetensors")
         theirs = load_file(tmp_path / f"{name}_archc" / "weights.safetensors")
         assert ours.keys() == theirs.keys()
@@ -114,22 +115,21 @@ def noted(backend: str, patched: pytest.MonkeyPatch) -> list[Step]:
     return seen
 
 
-def first_weights(backend: str, text: str) -> dict[str, np.ndarray]:
-    """What an engine starts from."""
+def first_weights(text: str) -> dict[str, np.ndarray]:
+    """What PyTorch's engine starts from, for both backends."""
     graph = check(Source("small.arch", text))
     if graph.recipe is None:
         raise ValueError("the net has a recipe")
-    made = archc.backend.backend(backend).engine(
-        compile_graph(graph, backend), graph, graph.recipe, device="cpu", seed=0
-    )
-    return made.weights()
+    program = compile_graph(graph, "torch")
+    return TorchEngine(program, graph, graph.recipe, device="cpu", seed=0).weights()
 
 
 @pytest.mark.parametrize(
     ("backend", "names"),
     [
         ("torch", ("alexnet", "modern")),
-        pytest.param("jax", ("lenet", "googlenet", "modern"), marks=pytest.mark.slow),
+        ("jax", ("lenet",)),
+        *(pytest.param("jax", (n,), marks=pytest.mark.slow) for n in NETS if n != "lenet"),
     ],
 )
 def test_a_run_that_was_interrupted_ends_as_one_that_was_not(
@@ -185,7 +185,7 @@ def test_two_devices_train_as_one(tmp_path: Path) -> None:
     data = pictures(tmp_path / "data", 3, train=4, val=3)
     text = NETS["vgg"].replace("batch 6     epochs 5", "batch 5     epochs 2")
     text = text.replace("dense([16, 21])", "dense(16)")
-    text = text.replace("after fc but last { dropout(0.5) }", "")
+    text = text.replace("after fc but last { dropout(0.2) }", "")
     program = write_program(text, "jax", tmp_path)
     losses: list[list[float]] = []
     errors: list[list[str]] = []

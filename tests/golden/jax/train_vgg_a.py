@@ -124,7 +124,7 @@ class VGGA(nnx.Module):
         x = self.dropout1(nnx.relu(slide(self.fc1, x, (7, 7))))  # 1x1x4096
         x = self.dropout2(nnx.relu(slide(self.fc2, x)))  # 1x1x4096
         x = slide(self.fc3, x)  # 1x1x1000
-        return x.mean(axis=(1, 2), keepdims=True).squeeze((1, 2))
+        return x.mean(axis=(1, 2))
 
     def predict(self, x: Array) -> Array:
         """(N, H, W, 3) -> class probabilities (N, classes); call eval() first."""
