@@ -131,6 +131,22 @@ net modern(classes = 3) {
 }
 """
 
+WHOLE = """
+net whole(classes = 3) {
+  "Whole images of crops, towers, a net that is wider than the smallest scale"
+  input(1x12x14)
+  towers(2) { conv(3, 1, 4, pad=same) relu  maxpool(2, 2)  fc(8) relu }
+  fc(classes) softmax
+  recipe {
+    augment   { random_crop(input) }
+    evaluate  { ten_crop([20, 24]) dense([12, 17]) }
+    init      { conv, fc: normal(0, 0.1), bias 0 }
+    optimizer   sgd(lr = 0.001)
+    batch 6     epochs 1
+  }
+}
+"""
+
 NETS = {
     "lenet": LENET,
     "alexnet": ALEXNET,

@@ -18,7 +18,7 @@ from archc.cli import main
 from archc.driver import check, compile_graph
 from archc.source import Source
 from tests.programs.alone import Done, Job, plain, run, write_program
-from tests.programs.recipes import NETS, pictures
+from tests.programs.recipes import NETS, WHOLE, pictures
 
 ENGINES = {"torch": TorchEngine, "jax": JaxEngine}
 
@@ -197,6 +197,25 @@ def test_two_devices_train_as_one(tmp_path: Path) -> None:
         errors.append(errors_said(done.out))
     assert errors[0] == errors[1]
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("backend", ["torch", pytest.param("jax", marks=pytest.mark.slow)])
+def test_whole_images_are_measured_as_by_archc_evaluate(
+    backend: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Views of crops, grouped layers, scales at which not every image is as wide as the net."""
+    data = pictures(tmp_path / "data", 3, train=2, val=20)
+    program = write_program(WHOLE, backend, tmp_path)
+    weights = tmp_path / "start.safetensors"
+    save_file(first_weights(WHOLE), weights)
+    words = [data, "--weights", weights, "--evaluate", "--output", tmp_path / "out"]
+    square = WHOLE.replace("[20, 24]", "20").replace("net whole", "net square")
+    done, refused = run(Job(program, words), Job(write_program(square, backend, tmp_path), words))
+    spec = ["evaluate", tmp_path / "whole.arch", "--data", data, "--weights", weights]
+    assert main([*map(str, spec), "--backend", backend, "--device", "cpu"]) == 0
+    (error,) = errors_said(done.out)
+    assert f"validation error {error} (" in capsys.readouterr().out
+    assert "it ends up as (12, 12, 1), the net takes (12, 14, 1) and larger" in str(refused.ended)
 
 
 FAULTS = {

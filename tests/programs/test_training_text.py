@@ -16,7 +16,7 @@ from archc.ir import Graph
 from archc.source import Source
 from tests import nets
 from tests.nets import ROOT, spec
-from tests.programs.recipes import NETS
+from tests.programs.recipes import NETS, WHOLE
 
 GOLDEN = ROOT / "tests" / "golden"
 GOLDENS = {"torch": ("alexnet", "googlenet", "vgg_a"), "jax": ("lenet", "zfnet", "vgg_a")}
@@ -52,6 +52,7 @@ def graphs() -> dict[str, Graph]:
     """The nets of specs/ that have a recipe, and small ones."""
     found = {f"small_{name}": check(Source(name, text)) for name, text in NETS.items()}
     found["corners"] = check(Source("corners.arch", CORNERS))
+    found["corners_whole"] = check(Source("whole.arch", WHOLE))
     for path in nets.SPECS:
         graph = spec(path)
         if graph.recipe is not None:
