@@ -140,8 +140,7 @@ class Backend(Protocol):
     def emit_training(self, graph: Graph) -> Program:
         """The standalone program that trains the net of a graph by its recipe; as `emit`.
 
-        Raises `DiagnosticError` where it has none (E0506, E0507, E0508) or measures whole images
-        (E0615).
+        Raises `DiagnosticError` where it has none (E0506, E0507, E0508).
         """
         ...
 

@@ -81,9 +81,11 @@ def compile_graph(graph: Graph, backend_name: str, *, heads: bool = True) -> Pro
 def compile_training(graph: Graph, backend_name: str) -> Program:
     """The standalone program that trains the net of a graph by its recipe."""
     from archc.backend import backend
-    from archc.passes import MergeTowers, run
+    from archc.passes import MergeTowers, Sliding, run
 
-    return backend(backend_name).emit_training(run([MergeTowers()], graph))
+    whole = graph.recipe is not None and graph.recipe.dense is not None
+    passes = [MergeTowers(), Sliding()] if whole else [MergeTowers()]
+    return backend(backend_name).emit_training(run(passes, graph))
 
 
 def compile_tower(graph: Graph, backend_name: str, *, heads: bool = True) -> Program:

@@ -23,7 +23,8 @@ HEAD = """\
 
 What archc says of a spec or a job that it cannot carry out, code by code. The codes are stable:
 scripts may rely on them. The code of an error that no version produces any more is not used
-again: {removed}.
+again:
+{removed}.
 
 An error is shown at its place, in the file's own lines. `^^^` marks what is at fault, `---` a
 second place that explains it. Where the fault is inside a block, `in` lines name the calls that
@@ -39,7 +40,10 @@ The exit status is 1 where a spec or a job is at fault, 2 where the command line
 This page is made by `tools/errors_page.py`.
 """
 
-REMOVED = {"E0107": "a construct that a version before had planned and refused"}
+REMOVED = {
+    "E0107": "a construct that a version before had planned and refused",
+    "E0615": "a program that trains of a recipe with `dense`",
+}
 """Codes of errors that there were."""
 
 FAMILIES = {
@@ -91,7 +95,7 @@ def kinds() -> list[type[Diagnostic]]:
 
 def page() -> str:
     """The text of the page."""
-    removed = ", ".join(f"{code} ({what})" for code, what in REMOVED.items())
+    removed = ",\n".join(f"{code} ({what})" for code, what in REMOVED.items())
     parts = [HEAD.replace("{removed}", removed)]
     family = ""
     for kind in kinds():

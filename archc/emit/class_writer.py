@@ -28,6 +28,7 @@ from archc.emit.python import (
 from archc.emit.written import Written
 from archc.ir import Graph
 from archc.ops.base import written as shape_text
+from archc.ops.linear import SlidingFc
 
 ATTRIBUTE = re.compile(r"\bself\.(\w+)")
 
@@ -47,6 +48,8 @@ class ClassWriter:
         self.made = made
         self.is_net = made is outline.net
         self.classifies = classifies
+        self.slides = any(isinstance(node.op, SlidingFc) for node in self.graph.nodes)
+        """Whether the net takes images that are larger than its input."""
         self.written: dict[int, Written] = {}
         """What each layer is in the framework, by its identity."""
         self.keeping: dict[str, str] = {}
@@ -123,7 +126,18 @@ class ClassWriter:
             around = scope.parent.name if scope.parent else ""
             first = [docstring(f"One of {around}  --  {file}:{scope.span.line}")]
         lines = [f'    """{first[0]}', *(f"    {line}".rstrip() for line in first[1:])]
-        return [*lines, "", f"    {self._signature()}", '    """']
+        return [*lines, "", f"    {self._signature()}", *self._on_sizes(), '    """']
+
+    def _on_sizes(self) -> list[str]:
+        """What the net does with images larger than its input, where it takes them."""
+        if not (self.is_net and self.slides):
+            return []
+        _, height, width = self.graph.input
+        text = (
+            f"It is trained at {height}x{width}. Over the map of a larger image the fully "
+            "connected layers slide, and the scores of all places are averaged."
+        )
+        return ["", *(f"    {line}" for line in wrapped(text, 84).split("\n"))]
 
     def _signature(self) -> str:
         """`(N, in_channels, H, W) -> (N, n, H, W)`."""
@@ -146,6 +160,8 @@ class ClassWriter:
 
     def _shape_before(self) -> str:
         channels, height, width = map(str, self.graph.input)
+        if self.slides:
+            height, width = "H", "W"
         return self.dialect.map_shape(channels, height, width)
 
     def _shape_after(self) -> str:

@@ -18,9 +18,9 @@ Function = Callable[[Sequence[Tree]], Tree]
 class Written:
     """A layer in a framework.
 
-    `module` is what the constructor makes, None for what has no weights or state; then
-    `function` is the layer applied to its inputs. `helper` names a function or class of the
-    backend's `runtime` that the program must carry.
+    `module` is what the constructor makes, None for what has no weights or state. `function` is
+    the layer applied to its inputs; without one the module is called. `helper` names a function
+    or class of the backend's `runtime` that the program must carry.
     """
 
     module: Call | None = None

@@ -139,27 +139,6 @@ class DevicesTooLate(Diagnostic):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DenseInProgram(Diagnostic):
-    """A program that trains holds the net in one form; `dense` measures it in another, for whole
-    images."""
-
-    code: ClassVar[str] = "E0615"
-    net: str
-    step: str
-
-    def message(self) -> str:
-        return (
-            f"'{self.net}' is measured by {self.step}, which needs the net in a second form; "
-            "a program that trains holds one"
-        )
-
-    def help(self) -> str:
-        return (
-            "archc train measures so; or end evaluate { } in center_crop(input) or ten_crop(input)"
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
 class TowersOnHosts(Diagnostic):
     """Towers on the devices of several machines, each of which has to have whole replicas."""
 

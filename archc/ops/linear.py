@@ -1,4 +1,4 @@
-"""The fully connected layer."""
+"""The fully connected layer, and what a pass makes of it for whole images."""
 
 from collections.abc import Mapping, Sequence
 
@@ -67,3 +67,12 @@ class Fc(Op):
 
     def side_by_side(self, towers: int, *, shared: bool) -> Mapping[str, int]:
         return {"out": towers} if shared else {"out": towers, "groups": towers}
+
+
+class SlidingFc(Fc):
+    """A fully connected layer at every place of a map that is larger than its own input.
+
+    No spec writes it; `archc.passes.Sliding` does. Its own input gives a map of one place.
+    """
+
+    layout = "map"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from archc.ir import Graph
 from archc.passes.base import Pass
-from archc.passes.dense import Dense
+from archc.passes.dense import Dense, Sliding
 from archc.passes.merge_towers import MergeTowers
 from archc.passes.split_towers import SplitTowers, learning, replicas, towers_of
 from archc.passes.strip_heads import StripHeads
@@ -17,6 +17,7 @@ __all__ = [
     "Dense",
     "MergeTowers",
     "Pass",
+    "Sliding",
     "SplitTowers",
     "StripHeads",
     "ToLogits",

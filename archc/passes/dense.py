@@ -1,15 +1,15 @@
-"""The net for whole images: fully connected layers as convolutions (VGG, section 3.2)."""
+"""The net for whole images: fully connected layers at every place (VGG, section 3.2)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from archc.ir import Graph, Node
 from archc.ops.base import OpError, Shape
 from archc.ops.conv import Conv
-from archc.ops.linear import Fc
+from archc.ops.linear import Fc, SlidingFc
 from archc.ops.pool import GlobalAvgPool
 from archc.passes.base import rebuild
 from archc.passes.to_logits import ends_in_softmax
@@ -29,17 +29,37 @@ class Dense:
     """
 
     def __call__(self, graph: Graph) -> Graph:
-        moved: dict[int, int] = {}
-        nodes: list[Node] = []
-        for i, node in enumerate(graph.nodes):
-            inputs = tuple(moved[j] for j in node.inputs)
-            if isinstance(node.op, Fc):
-                node = _convolution(node, node.op, graph.each_inputs(node)[0])
-            elif i == graph.output and graph.shape[1:] == (1, 1) and ends_in_softmax(graph):
-                inputs = (_averaged(nodes, inputs[0], node, graph),)
-            moved[i] = len(nodes)
-            nodes.append(node._replace(inputs=inputs))
-        return rebuild(graph, nodes, moved)
+        return _for_whole_images(graph, _convolution)
+
+
+@dataclass(frozen=True)
+class Sliding:
+    """The same function with the same weights: each fully connected layer keeps the arrays that
+    it is trained with, and is applied at every place of a map larger than its own input.
+
+    For a net that is trained on images of its own input's size and measured on whole ones. Aux
+    heads, which are for training alone, stay as they are.
+    """
+
+    def __call__(self, graph: Graph) -> Graph:
+        return _for_whole_images(
+            graph, lambda node, fc, _: node if graph.in_head(node) else _sliding(node, fc)
+        )
+
+
+def _for_whole_images(graph: Graph, changed: Callable[[Node, Fc, Shape], Node]) -> Graph:
+    """The graph with each `fc` over a map of some shape changed, and its scores averaged."""
+    moved: dict[int, int] = {}
+    nodes: list[Node] = []
+    for i, node in enumerate(graph.nodes):
+        inputs = tuple(moved[j] for j in node.inputs)
+        if isinstance(node.op, Fc):
+            node = changed(node, node.op, graph.each_inputs(node)[0])
+        elif i == graph.output and graph.shape[1:] == (1, 1) and ends_in_softmax(graph):
+            inputs = (_averaged(nodes, inputs[0], node, graph),)
+        moved[i] = len(nodes)
+        nodes.append(node._replace(inputs=inputs))
+    return rebuild(graph, nodes, moved)
 
 
 def _convolution(node: Node, fc: Fc, arriving: Shape) -> Node:
@@ -47,6 +67,11 @@ def _convolution(node: Node, fc: Fc, arriving: Shape) -> Node:
     conv = Conv(kernel=arriving[1:], stride=1, out=fc.out, groups=fc.groups, bias=fc.bias)
     # A parameter of a block that named `fc` does not name this.
     return node._replace(op=conv, callee="")
+
+
+def _sliding(node: Node, fc: Fc) -> Node:
+    op = SlidingFc(out=fc.out, groups=fc.groups, bias=fc.bias)
+    return node._replace(op=op, callee="")
 
 
 def _averaged(nodes: list[Node], scores: int, softmax: Node, graph: Graph) -> int:

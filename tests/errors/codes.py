@@ -26,7 +26,6 @@ ELSEWHERE = {
     "E0606": "tests/parallel/test_launcher.py::test_other_processes_than_devices",
     "E0607": "tests/train/test_resume.py::test_more_gpus_than_there_are",
     "E0608": "tests/jax/test_engine.py::test_more_cpus_than_jax_started_with",
-    "E0615": "tests/errors/test_commands.py::test_a_program_for_a_recipe_with_whole_images",
     "E0620": "tests/computing/test_driver.py::test_jax_always_compiles",
     "E0621": "tests/computing/test_driver.py::test_a_compiler_that_is_not_there",
     "E0701": "tests/data/test_datasets.py::test_faults_of_a_folder",

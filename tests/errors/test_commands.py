@@ -83,12 +83,6 @@ def test_program_that_cannot_be_written(
     assert "error[E0605]" in said
 
 
-def test_a_program_for_a_recipe_with_whole_images(capsys: pytest.CaptureFixture[str]) -> None:
-    said = refused("compile", "vgg_d", "--backend", "torch", "--train", capsys=capsys)
-    assert "error[E0615]: 'vgg_d' is measured by dense(scales = [256, 384, 512])" in said
-    assert "archc train measures so" in said
-
-
 def test_a_program_without_a_recipe(spec: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spec.write_text(NET % "softmax")
     for backend in ("torch", "jax"):

@@ -87,6 +87,26 @@ net googlenet(classes = 7) {
 }
 """
 
+VGG = """
+net vgg(classes = 3) {
+  "VGG, small: whole images at two scales"
+  input(3x16x16)
+  after conv, fc but last { relu }  after fc but last { dropout(0.2) }
+  conv3-4  maxpool(2, 2)  conv3-6  maxpool(2, 2)  FC-8  FC-8  FC-classes  soft-max
+  recipe {
+    augment {
+      jitter_resize(18, 24) scale(1/64) subtract_mean(per=channel)
+      random_crop(input) flip pca_color(0.1)
+    }
+    evaluate  { scale(1/64) subtract_mean(per=channel) dense([16, 21]) }
+    init      { conv, fc: normal(0, 0.2), bias 0 }
+    optimizer   sgd(lr = 0.02, momentum = 0.9, weight_decay = 0.0005)
+    schedule    plateau(factor = 0.1, times = 3)
+    batch 6     epochs 5
+  }
+}
+"""
+
 MODERN = """
 net modern(classes = 3) {
   "A residual net: batch norm, AdamW, cosine, smoothing"
@@ -115,21 +135,24 @@ NETS = {
     "lenet": LENET,
     "alexnet": ALEXNET,
     "zfnet": ZFNET,
+    "vgg": VGG,
     "googlenet": GOOGLENET,
     "modern": MODERN,
 }
 
 
-def pictures(root: Path, classes: int, train: int, val: int) -> Path:
-    """A folder of noisy pictures, each class of its own hue and size; PNG, so that every decoder
-    gives the same."""
+def pictures(
+    root: Path, classes: int, train: int, val: int, size: tuple[int, int] | None = None
+) -> Path:
+    """A folder of noisy pictures, each class of its own hue, and of its own size unless one is
+    given; PNG, so that every decoder gives the same."""
     rng = np.random.default_rng(0)
     for split, count in (("train", train), ("val", val)):
         for label in range(classes):
             folder = root / split / f"class{label}"
             folder.mkdir(parents=True)
             for number in range(count):
-                size = (24 + 2 * label, 30, 3)
-                pixels = rng.integers(0, 160, size) + np.roll([0, 40, 90], label)
+                shape = (*(size or (24 + 2 * label, 30)), 3)
+                pixels = rng.integers(0, 160, shape) + np.roll([0, 40, 90], label)
                 Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{number}.png")
     return root

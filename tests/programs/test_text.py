@@ -11,6 +11,7 @@ import pytest
 
 from archc.ops import OPS
 from archc.ops.exchange import EXCHANGES, TowerDropout
+from archc.ops.linear import SlidingFc
 from archc.ops.merge import Skip
 from tests import nets
 from tests.nets import GOOGLENET, ROOT, SMALL, spec
@@ -174,4 +175,4 @@ print(program({backend!r}, spec(Path({str(GOOGLENET)!r}))).text)
 
 @pytest.mark.parametrize("backend", EMITTERS)
 def test_every_op_has_an_emitter(backend: str) -> None:
-    assert set(EMITTERS[backend]) == {*OPS.values(), Skip, *EXCHANGES, TowerDropout}
+    assert set(EMITTERS[backend]) == {*OPS.values(), Skip, SlidingFc, *EXCHANGES, TowerDropout}

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -18,7 +19,6 @@ from archc.emit.program import NetCode, describe, net_code
 from archc.emit.python import WIDTH, comment, function_head, number, wrapped
 from archc.emit.training.imports import Module, imports
 from archc.emit.training.steps import Steps, Writer
-from archc.errors.backends import DenseInProgram
 from archc.errors.data import ChannelsUnsupported
 from archc.ir import Graph
 from archc.ops.dropout import Dropout, DropPath
@@ -52,12 +52,11 @@ class Framework:
 def emit(graph: Graph, framework: Framework) -> Program:
     """The program that trains the net of a graph without towers, by its recipe.
 
-    Raises `DiagnosticError` where a net has no recipe to train by (E0506, E0507, E0508), is
-    measured on whole images (E0615), or takes what no image is (E0713).
+    Where the recipe measures whole images, `archc.passes.Sliding` came before. Raises
+    `DiagnosticError` where a net has no recipe to train by (E0506, E0507, E0508), or takes what
+    no image is (E0713).
     """
     recipe = trainable(graph)
-    if recipe.dense is not None:
-        fail(DenseInProgram(net=graph.name, step=str(recipe.dense)))
     channels = graph.input[0]
     if channels not in (1, 3):
         fail(ChannelsUnsupported(channels=channels))
@@ -148,14 +147,13 @@ class _Text:
     def _context(self) -> dict[str, object]:
         """What the templates ask."""
         graph, recipe = self._graph, self._recipe
-        steps = Writer(recipe.augment, recipe.evaluate, graph.input)
-        views = 1
-        for step in recipe.evaluate:
-            views *= step.views
+        steps = Writer(recipe.augment, recipe.evaluate, recipe.dense, graph.input)
+        views = prod(step.views for step in recipe.evaluate)
         channels, height, width = graph.input
         classes = graph.shape[0]
         ops = {type(node.op) for node in graph.nodes}
-        same = recipe.augment == recipe.evaluate and not steps.augment.random
+        whole = recipe.dense is not None
+        same = recipe.augment == recipe.evaluate and not (steps.augment.random or whole)
         learned = ["learned: Learned"] if steps.learning else []
         return {
             "recipe": recipe,
@@ -171,7 +169,9 @@ class _Text:
             "channels": channels,
             "classes": classes,
             "top5": classes > TOP,
-            "views": views,
+            "views": 1 if whole else views,
+            "scales": _tuple(recipe.dense.sides) if recipe.dense else "",
+            "whole": views if whole else 0,
             "aux": bool(graph.heads),
             "bn": Bn in ops,
             "draws": bool(ops & {Dropout, DropPath}),
@@ -179,7 +179,8 @@ class _Text:
             "assumed": self._assumed(),
             "same": same,
             "augment": _Function("prepare" if same else "augment", steps.augment),
-            "evaluate": _Function("prepare", steps.evaluate),
+            "evaluate": _Function("prepare", steps.evaluate, "list[Pixels]" if whole else "Pixels"),
+            "prepared": "T" if whole else "Pixels",
             "learning": "\n".join(steps.learning),
             "learned": ", learned" if learned else "",
             "head": _head,
@@ -200,6 +201,7 @@ class _Function:
 
     name: str
     steps: Steps
+    returns: str = "Pixels"
 
     @property
     def random(self) -> bool:
@@ -210,7 +212,7 @@ class _Function:
         params = ["image: Pixels"]
         params += ["learned: Learned"] if self.steps.learned else []
         params += ["rng: np.random.Generator"] if self.steps.random else []
-        return _head(self.name, params, "Pixels")
+        return _head(self.name, params, self.returns)
 
     @property
     def body(self) -> str:
@@ -218,7 +220,7 @@ class _Function:
 
     @property
     def fitting(self) -> bool:
-        """Whether the steps themselves make every image of the net's size."""
+        """Whether the steps themselves make every image one that the net takes."""
         return self.steps.fitting
 
     @property
@@ -231,6 +233,11 @@ class _Function:
 def _head(name: str, params: Sequence[str], returns: str, indent: int = 0) -> str:
     """`def name(params) -> returns:`, laid out."""
     return "\n".join(function_head(name, params, returns, indent)).lstrip()
+
+
+def _tuple(numbers: Sequence[int]) -> str:
+    """A tuple, of one number too."""
+    return f"({', '.join(map(str, numbers))}{',' * (len(numbers) == 1)})"
 
 
 def _heading(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from archc.data.dense import Dense
 from archc.data.pipeline import RAW_WHITE, keys_of, whites_of
 from archc.data.transforms import (
     CenterCrop,
@@ -53,24 +54,55 @@ class Steps:
     random: bool
     """Whether they draw from `rng`."""
     fitting: bool
-    """Whether every image is of the net's size after them, whatever it was."""
+    """Whether the net takes every image after them, whatever its size was."""
 
 
 class Writer:
-    """Writes the steps of a recipe for a net with input `shape` (C, H, W)."""
+    """Writes the steps of a recipe for a net with input `shape` (C, H, W).
+
+    `dense`: how the net is measured on whole images.
+    """
 
     def __init__(
-        self, augment: Sequence[Transform], evaluate: Sequence[Transform], shape: Shape
+        self,
+        augment: Sequence[Transform],
+        evaluate: Sequence[Transform],
+        dense: Dense | None,
+        shape: Shape,
     ) -> None:
         self._shape = shape
         self._pipelines = (augment, evaluate)
         self._names = _names(self._pipelines)
         self.augment = self._steps(augment)
-        self.evaluate = self._steps(evaluate)
+        self.evaluate = self._whole(evaluate, dense) if dense else self._steps(evaluate)
         self.learning = self._learning()
         """Statements that fill `learned` from `images`; none where nothing is learned."""
 
     def _steps(self, steps: Sequence[Transform]) -> Steps:
+        lines, last = self._applied(steps)
+        fitting = self._is_fitting(steps)
+        if not fitting:
+            last = Call("fitting", [last])
+        lines += statement("return ", last, 4)
+        return Steps(lines, _learns(steps), any(step.random for step in steps), fitting)
+
+    def _whole(self, steps: Sequence[Transform], dense: Dense) -> Steps:
+        """The steps, and behind them the image and its mirror at every scale."""
+        lines, last = self._applied(steps)
+        if last is not IMAGE:
+            lines += statement("image = ", last, 4)
+        fitting = min(dense.sides) >= max(self._shape[1:])
+        one = "resize(image, side)" if fitting else "covering(resize(image, side))"
+        each = "for side in SCALES"
+        if any(step.views > 1 for step in steps):
+            lines.append(f"    whole = [view {each} for view in {one}]")
+        else:
+            lines.append(f"    whole = [{one} {each}]")
+        lines.append("    return [*whole, *(view[:, ::-1] for view in whole)]")
+        return Steps(lines, _learns(steps), random=False, fitting=fitting)
+
+    def _applied(self, steps: Sequence[Transform]) -> tuple[list[str], Tree]:
+        """Statements, and the last step as an expression."""
         lines: list[str] = []
         last: Tree = IMAGE
         for number in range(len(steps)):
@@ -78,12 +110,7 @@ class Writer:
                 lines += statement("image = ", last, 4)
             before, last = self._step(steps, number, IMAGE)
             lines += before
-        fitting = self._is_fitting(steps)
-        if not fitting:
-            last = Call("fitting", [last])
-        lines += statement("return ", last, 4)
-        learned = any(isinstance(step, LearningTransform) for step in steps)
-        return Steps(lines, learned, any(step.random for step in steps), fitting)
+        return lines, last
 
     def _is_fitting(self, steps: Sequence[Transform]) -> bool:
         """Whether every image is of the net's size after these steps, whatever it was."""
@@ -207,6 +234,11 @@ class Writer:
         lines += statement("return ", last, 8)
         head = f"    def {function}(image: Pixels) -> Pixels:"
         return ["", head, *lines, ""], Call("images", [Text(function)])
+
+
+def _learns(steps: Sequence[Transform]) -> bool:
+    """Whether a step looks at what was learned."""
+    return any(isinstance(step, LearningTransform) for step in steps)
 
 
 def _names(pipelines: Sequence[Sequence[Transform]]) -> dict[str, str]:

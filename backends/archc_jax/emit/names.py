@@ -27,7 +27,8 @@ GLOBALS = frozenset(
     softmax tower_tile tower_part shuffle normal uniform glorot BatchNorm ChannelNorm
     PartitionSpec in_replicas sum_towers join_towers sum_own own_part with_gradient enter_towers
     cross_towers leave_towers TowerDropout
-    LayerScale GroupedLinear ConvTranspose GroupedConvTranspose Conv Linear LOSS_WEIGHTS
+    LayerScale GroupedLinear slide slide_grouped ConvTranspose GroupedConvTranspose Conv Linear
+    LOSS_WEIGHTS
     """.split()
 )
 """What a local variable or class must not hide."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from archc.emit.outline import Layer
 from archc.emit.python import Call, Index, Text, Tree, literal
 from archc.emit.written import Emitters, is_open
@@ -14,6 +16,9 @@ emits = EMITTERS.of
 
 RNGS = ("rngs", Text("rngs"))
 """The argument of every module that begins with random weights or draws later."""
+
+KEPT = ("keepdims", literal(True))
+"""The argument of a mean over all places that leaves a map of one."""
 
 
 def as_map(tree: Tree, layer: Layer, i: int = 0) -> Tree:
@@ -29,7 +34,9 @@ def as_features(tree: Tree, layer: Layer, i: int = 0) -> Tree:
 
 
 def vectors(tree: Tree) -> Tree:
-    """Maps of one place as vectors."""
+    """Maps of one place as vectors; where they are means over the places, as plain means."""
+    if isinstance(tree, Call) and KEPT in tree.named:
+        return replace(tree, named=[each for each in tree.named if each != KEPT])
     return Call("squeeze", [Text("(1, 2)")], on=tree)
 
 

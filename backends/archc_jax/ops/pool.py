@@ -9,7 +9,7 @@ from archc.emit.python import Call, Text, Tree, literal
 from archc.emit.written import Written
 from archc.ops.base import Pair
 from archc.ops.pool import AvgPool, GlobalAvgPool, MaxPool, Pool
-from archc_jax.ops.base import as_map, emits, keeps, padding, sized
+from archc_jax.ops.base import KEPT, as_map, emits, keeps, padding, sized
 
 
 @emits(MaxPool)
@@ -43,7 +43,7 @@ def avgpool(layer: Layer, op: AvgPool) -> Written:
 
 @emits(GlobalAvgPool)
 def global_avgpool(layer: Layer, op: GlobalAvgPool) -> Written:
-    named: list[tuple[str, Tree]] = [("axis", Text("(1, 2)")), ("keepdims", literal(True))]
+    named: list[tuple[str, Tree]] = [("axis", Text("(1, 2)")), KEPT]
     return Written(function=lambda x: Call("mean", [], named, on=as_map(x[0], layer)))
 
 

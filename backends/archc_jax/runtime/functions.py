@@ -289,6 +289,44 @@ class GroupedLinear(nnx.Module):
         return x if self.bias is None else x + self.bias
 
 
+def slide(layer: nnx.Linear, x: Array, size: tuple[int, int] = (1, 1)) -> Array:
+    """A fully connected layer over maps of a size, at every place of a larger one: the
+    convolution that has the layer's weights (Simonyan & Zisserman 2014, Section 3.2).
+
+    (N, H, W, C) -> (N, H - height + 1, W - width + 1, out_features)
+    """
+    if x.shape[1:3] == size:
+        return layer(flatten(x))[:, None, None]
+    # The kernel's rows are in the order C, H, W, as `flatten` leaves a map.
+    kernel = layer.kernel.reshape(-1, *size, layer.out_features).transpose(1, 2, 0, 3)
+    order = ("NHWC", "HWIO", "NHWC")
+    x = lax.conv_general_dilated(x, kernel, (1, 1), "VALID", dimension_numbers=order)
+    return x if layer.bias is None else x + layer.bias
+
+
+def slide_grouped(
+    layer: GroupedLinear, x: Array, size: tuple[int, int] = (1, 1)
+) -> Array:
+    """A fully connected layer in groups over maps of a size, at every place of a larger
+    one: the convolution that has the layer's weights.
+
+    (N, H, W, C) -> (N, H - height + 1, W - width + 1, out_features)
+    """
+    if x.shape[1:3] == size:
+        return layer(flatten(x))[:, None, None]
+    # The kernel's rows are in the order C, H, W, as `flatten` leaves a map.
+    kernel = layer.kernel.reshape(-1, *size, layer.kernel.shape[1])
+    x = lax.conv_general_dilated(
+        x,
+        kernel.transpose(1, 2, 0, 3),
+        window_strides=(1, 1),
+        padding="VALID",
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        feature_group_count=layer.groups,
+    )
+    return x if layer.bias is None else x + layer.bias
+
+
 class GroupedConvTranspose(nnx.Module):
     """Transposed convolution in groups, which nnx.ConvTranspose lacks.
 

@@ -38,7 +38,7 @@ GLOBALS = frozenset(
     F Tensor nn torch math Sequence self super range tuple print
     lrn tower_lrn tower_cat tower_softmax tower_part tower_tile shuffle crop drop_path
     dist Any cache replica join_towers own_part EnterTowers CrossTowers LeaveTowers tower_dropout
-    glorot_ he_up_ GroupedLinear ChannelNorm LayerScale LOSS_WEIGHTS
+    glorot_ he_up_ GroupedLinear slide slide_grouped ChannelNorm LayerScale LOSS_WEIGHTS
     """.split()
 )
 """What a local variable or class must not hide."""

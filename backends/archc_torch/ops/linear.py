@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from archc.emit.outline import Layer
 from archc.emit.python import Call, Text, literal
 from archc.emit.written import Written
-from archc.ops.linear import Fc
-from archc_torch.ops.base import emits
+from archc.ops.linear import Fc, SlidingFc
+from archc_torch.ops.base import as_map, emits, size
 
 
 @emits(Fc)
@@ -19,6 +21,20 @@ def fc(layer: Layer, op: Fc) -> Written:
     return Written(
         module=Call("GroupedLinear", [*args, layer.fields["groups"]], bias),
         helper="GroupedLinear",
+    )
+
+
+@emits(SlidingFc)
+def sliding_fc(layer: Layer, op: SlidingFc) -> Written:
+    """The same module, which a function applies to maps."""
+    helper = "slide" if op.groups == 1 else "slide_grouped"
+    own = layer.shapes[0][1:]
+    sized = [size(own)] if own != (1, 1) else []
+    module = Text(f"self.{layer.name}")
+    return replace(
+        fc(layer, op),
+        function=lambda x: Call(helper, [module, as_map(x[0], layer), *sized]),
+        helper=helper,
     )
 
 

@@ -135,6 +135,33 @@ class GroupedLinear(nn.Module):
         return x if self.bias is None else x + self.bias.to(x.dtype)
 
 
+def slide(layer: nn.Linear, x: Tensor, size: int | tuple[int, int] = 1) -> Tensor:
+    """A fully connected layer over maps of a size, at every place of a larger one: the
+    convolution that has the layer's weights (Simonyan & Zisserman 2014, Section 3.2).
+
+    (N, C, H, W) -> (N, out_features, H - height + 1, W - width + 1)
+    """
+    kernel = (size, size) if isinstance(size, int) else size
+    if x.shape[2:] == kernel:
+        return layer(x.flatten(1))[:, :, None, None]
+    return F.conv2d(x, layer.weight.unflatten(1, (-1, *kernel)), layer.bias)
+
+
+def slide_grouped(
+    layer: GroupedLinear, x: Tensor, size: int | tuple[int, int] = 1
+) -> Tensor:
+    """A fully connected layer in groups over maps of a size, at every place of a larger
+    one: the convolution that has the layer's weights.
+
+    (N, C, H, W) -> (N, out_features, H - height + 1, W - width + 1)
+    """
+    kernel = (size, size) if isinstance(size, int) else size
+    if x.shape[2:] == kernel:
+        return layer(x.flatten(1))[:, :, None, None]
+    weight = layer.weight.unflatten(1, (-1, *kernel))
+    return F.conv2d(x, weight, layer.bias, groups=layer.groups)
+
+
 class ChannelNorm(nn.Module):
     """Layer normalisation over the channels of each place (Liu et al. 2022).
 
