@@ -40,6 +40,13 @@ def load_program(program: Program) -> ModuleType:
     return module
 
 
+def loss_weights(program: Program) -> list[float]:
+    """What each head's loss counts, in the order of the program's outputs: the net's own first."""
+    # A net without aux heads has one loss.
+    weights: dict[str, float] = getattr(load_program(program), "LOSS_WEIGHTS", {"logits": 1.0})
+    return list(weights.values())
+
+
 @cache
 def _folder() -> Path:
     """Where the programs of this process lie while it runs."""

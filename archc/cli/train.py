@@ -295,26 +295,44 @@ def upkeep(arguments: argparse.Namespace, before: Settings | None) -> Upkeep:
 def _launched(arguments: argparse.Namespace, meeting: Meeting | None) -> int:
     """Have workers train, by the same command line; the exit status."""
     from archc.backend import backend as find
+    from archc.devices import asked_for
     from archc.train.launch import Launch
 
     before = _before(arguments)
+    devices = device(arguments) or (before.device if before else "auto")
+    hosts = meeting.hosts if meeting else 1
+    graph = _checked(arguments, before, asked_for(devices) * hosts)
     name = arguments.backend or (before.backend if before else "torch")
     run_dir = arguments.resume or arguments.output
     # Settled here, for every worker has to find it again.
     settled = ["--backend", name]
     if run_dir is None:
-        run_dir = str(_default(load(arguments)))
+        run_dir = str(_default(graph))
         settled += ["-o", run_dir]
     command, *rest = arguments.words
     return find(name).launch(
         Launch(
             words=(command, *settled, *rest),
             run=run_dir,
-            device=device(arguments) or (before.device if before else "auto"),
+            device=devices,
             limits=upkeep(arguments, before).limits,
             meeting=meeting,
         )
     )
+
+
+def _checked(arguments: argparse.Namespace, before: Settings | None, devices: int) -> Graph:
+    """The net. What is wrong with it, or with so many devices for it, is said before workers are
+    started, which takes its time. Raises `DiagnosticError`."""
+    from archc import driver
+    from archc.passes import replicas, towers_of
+    from archc.trainable import trainable
+
+    graph = driver.load(str(Path(arguments.resume) / "spec.arch")) if before else load(arguments)
+    trainable(graph)
+    if (arguments.parallel or (before.parallel if before else "data")) == "towers":
+        replicas(towers_of(graph), devices)
+    return graph
 
 
 def _default(graph: Graph) -> Path:

@@ -10,7 +10,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from flax import nnx
 
 from archc.backend import Program, Step
@@ -23,32 +22,25 @@ from archc.not_finite import Fault, Seen, backward_fault, forward_fault, layers
 from archc.optimizer_state import AVERAGED, STEPS, TRAINED, spelled
 from archc.passes import towers_of
 from archc.pieces import pieces
-from archc.program_module import load_program
+from archc.program_module import loss_weights
 from archc.recipe import Recipe
 from archc.towers import divided
 from archc.train.crew import Crew
 from archc.trainable import filters, trainable, wide
 from archc.weights import check_names
-from archc_jax.arrays import Arrays, arrays_of, as_state, chosen, like, plain, taken_in
+from archc_jax.arrays import Arrays, arrays_of, as_state, like, plain, taken_in
 from archc_jax.devices import described, find_mesh
 from archc_jax.hosts import HostsLayout
 from archc_jax.layout import WHOLE, Layout
-from archc_jax.limit import limited
-from archc_jax.loss import cross_entropy
 from archc_jax.module import abstract, build
-from archc_jax.not_finite import Odd, counted, looked, odd, probed
-from archc_jax.optimizer import replaced, rule, slots, steps
-from archc_jax.precision import Arithmetic, are_finite, widened
+from archc_jax.nets import Nets
+from archc_jax.not_finite import counted
+from archc_jax.optimizer import replaced, slots, steps
+from archc_jax.precision import Arithmetic
 from archc_jax.processes import crew
-from archc_jax.recompute import recompute
+from archc_jax.step import Found, Steps
 from archc_jax.towers import TowersLayout
 from archc_jax.weights import by_path, canonical, dump, load, stored
-
-Sums = tuple[Arrays, jax.Array, jax.Array]
-"""Gradients, the loss and the wrong answers."""
-
-Found = tuple[jax.Array, jax.Array, jax.Array]
-"""The loss, the wrong answers, and whether the loss and all gradients were finite."""
 
 
 class JaxEngine:
@@ -84,7 +76,6 @@ class JaxEngine:
             fail(NoRecipe(net=graph.name))
         if computing.compile:
             fail(AlwaysCompiled(backend="jax"))
-        self._form = recipe.optimizer
         self.crew: Crew = crew()
         mesh = find_mesh(device, towers_of(graph) if part else 1)
         of = Layout
@@ -101,34 +92,30 @@ class JaxEngine:
         self._arithmetic = Arithmetic(
             computing, frozenset(program.keys[name] for name in wide(graph))
         )
-        self._smoothing = recipe.loss.smoothing
         self._accumulate = accumulate
-        self._limit = recipe.limit
-        self._filters = frozenset(program.keys[name] for name in filters(graph))
         self._average = recipe.average
         self._averaged_steps = 0
-        self._loss_weights: dict[str, float] = getattr(
-            load_program(part or program), "LOSS_WEIGHTS", {"logits": 1.0}
-        )
         with jax.default_device(mesh.local_devices[0]):
             self._model = build(program, seed)
-        # What is traced is the program of one tower, where there is one.
-        traced = abstract(part) if part else self._model
-        traced.eval()
-        self._evaluating = nnx.split(traced)[0]
-        traced.train()
-        self._training, state = nnx.split(traced)
-        self._kept = self._training
-        """The net that keeps all that a step computes, and is looked at where that is at fault."""
-        if computing.recompute:
-            recompute(traced, graph.name)
-            self._training = nnx.split(traced)[0]
-        self._variables = nnx.to_flat_state(state)
         self._take_arrays()
-        self._undecayed = frozenset(
-            path for path in self._parameters if not self._form.decay_bias and path.endswith("bias")
+        biases = {path for path in self._parameters if path.endswith("bias")}
+        self._steps = Steps(
+            # What is traced is the program of one tower, where there is one.
+            nets=Nets.of(
+                abstract(part) if part else self._model, graph.name, recomputes=computing.recompute
+            ),
+            keys=program.keys,
+            layout=self._layout,
+            arithmetic=self._arithmetic,
+            loss_weights=loss_weights(part or program),
+            smoothing=recipe.loss.smoothing,
+            form=recipe.optimizer,
+            undecayed=frozenset(() if recipe.optimizer.decay_bias else biases),
+            limit=recipe.limit,
+            filters=frozenset(program.keys[name] for name in filters(graph)),
         )
-        self._optimizer: Any = self._place(self._rule(self._form.lr).init(self._parameters))
+        rule = self._steps.rule(recipe.optimizer.lr)
+        self._optimizer: Any = self._place(rule.init(self._parameters))
         self._compile()
 
     def _compile(self) -> None:
@@ -136,17 +123,17 @@ class JaxEngine:
         mapped, sharding = self._layout.mapped, self._layout.sharding
         held = (self._parameters, self._others, self._optimizer)
         self._step = jax.jit(
-            mapped(self._stepped, lambda specs: (*specs[:3], WHOLE)),
+            mapped(self._steps.stepped, lambda specs: (*specs[:3], WHOLE)),
             donate_argnums=(0, 1, 2),
             out_shardings=sharding((*held, (0.0, 0, 0))),
         )
         self._add = jax.jit(
-            mapped(self._added, lambda specs: specs[1:3]),
+            mapped(self._steps.added, lambda specs: specs[1:3]),
             donate_argnums=(1, 2),
             out_shardings=sharding((self._others, (self._parameters, 0.0, 0))),
         )
         self._update = jax.jit(
-            mapped(self._updated, lambda specs: (*specs[:2], WHOLE)),
+            mapped(self._steps.updated, lambda specs: (*specs[:2], WHOLE)),
             donate_argnums=(0, 1),
             out_shardings=sharding((self._parameters, self._optimizer, 0)),
         )
@@ -154,9 +141,11 @@ class JaxEngine:
         # Predictions are this process's own.
         here = self._layout.here
         self._predict = jax.jit(
-            here.mapped(self._predicted, lambda _: WHOLE), out_shardings=here.sharding(0.0)
+            here.mapped(self._steps.predicted, lambda _: WHOLE), out_shardings=here.sharding(0.0)
         )
-        self._look = jax.jit(mapped(self._looked, lambda _: WHOLE), out_shardings=sharding(0.0))
+        self._look = jax.jit(
+            mapped(self._steps.looked, lambda _: WHOLE), out_shardings=sharding(0.0)
+        )
 
     counts = True
 
@@ -312,146 +301,6 @@ class JaxEngine:
             {path: like(self._others[path], array) for path, array in state.items()}
         )
 
-    def _stepped(
-        self,
-        parameters: Arrays,
-        others: Arrays,
-        optimizer: Any,
-        lr: jax.Array,
-        factor: jax.Array,
-        images: jax.Array,
-        labels: jax.Array,
-    ) -> tuple[Arrays, Arrays, Any, Found]:
-        """A step as a function of all that it changes, for `jit`."""
-        gradients, after, (loss, wrong) = self._measured(parameters, others, factor, images, labels)
-        parameters, optimizer, finite = self._updated(parameters, optimizer, gradients, loss, lr)
-        # Where training ends, everything is left as it was: the step is looked at once more.
-        ends = ~jnp.isfinite(loss) if self._arithmetic.skips else ~finite
-        return parameters, chosen(ends, others, after), optimizer, (loss, wrong, finite)
-
-    def _added(
-        self,
-        parameters: Arrays,
-        others: Arrays,
-        sums: Sums,
-        part: jax.Array,
-        factor: jax.Array,
-        images: jax.Array,
-        labels: jax.Array,
-    ) -> tuple[Arrays, Sums]:
-        """Gradients, loss and wrong answers with those of a piece, `part` of the batch."""
-        gradients, others, (loss, wrong) = self._measured(
-            parameters, others, factor, images, labels
-        )
-        before, loss_before, wrong_before = sums
-        total = {path: before[path] + part * g for path, g in gradients.items()}
-        return others, (total, loss_before + part * loss, wrong_before + wrong)
-
-    def _measured(
-        self,
-        parameters: Arrays,
-        others: Arrays,
-        factor: jax.Array,
-        images: jax.Array,
-        labels: jax.Array,
-    ) -> tuple[Arrays, Arrays, tuple[jax.Array, jax.Array]]:
-        """The gradients of the mean loss of some images, what the net changes as it is applied,
-        and the loss and the wrong answers."""
-        labels = jax.lax.with_sharding_constraint(labels, self._layout.shared_out)
-
-        def measured(
-            parameters: Arrays,
-        ) -> tuple[jax.Array, tuple[jax.Array, jax.Array, Arrays]]:
-            model = self._made(self._training, self._arithmetic.parameters(parameters), others)
-            loss, every = self._loss(model, images, labels)
-            wrong = (every[0].argmax(axis=1) != labels).sum()
-            after = arrays_of(nnx.state(model, nnx.Not(nnx.Param)))
-            return self._arithmetic.scaled(loss, factor), (loss, wrong, after)
-
-        # float32 means float32: no TF32 on a GPU.
-        with jax.default_matmul_precision("highest"):
-            gradients, (loss, wrong, after) = jax.grad(measured, has_aux=True)(parameters)
-        return self._arithmetic.unscaled(gradients, factor), after, (loss, wrong)
-
-    def _loss(
-        self, model: nnx.Module, images: jax.Array, labels: jax.Array
-    ) -> tuple[jax.Array, tuple[jax.Array, ...]]:
-        """The mean loss of some images, and every head's logits, the net's own first."""
-        # Any: a call is the program's.
-        net: Any = model
-        outputs: Any = net(self._maps(images, self._layout))
-        # A net without aux heads returns its logits alone.
-        every: tuple[jax.Array, ...] = outputs if isinstance(outputs, tuple) else (outputs,)
-        losses = [
-            weight * cross_entropy(widened(logits), labels, self._smoothing)
-            for weight, logits in zip(self._loss_weights.values(), every, strict=True)
-        ]
-        return jnp.stack(losses).sum(), every
-
-    def _looked(
-        self,
-        parameters: Arrays,
-        others: Arrays,
-        factor: jax.Array,
-        images: jax.Array,
-        labels: jax.Array,
-    ) -> tuple[Odd, list[jax.Array]]:
-        """What in a step is not finite: by layer, and the logits of the net and of each head."""
-
-        def measured(
-            parameters: Arrays, added: Arrays | None
-        ) -> tuple[jax.Array, tuple[Odd, Arrays, list[jax.Array]]]:
-            model = self._made(self._kept, self._arithmetic.parameters(parameters), others)
-            left: Arrays = {}
-            seen = probed(model, self._keys, added, left)
-            loss, every = self._loss(model, images, labels)
-            ends = [odd(logits) for logits in every]
-            return self._arithmetic.scaled(loss, factor), (seen, left, ends)
-
-        with jax.default_matmul_precision("highest"):
-            found = looked(measured, parameters, self._keys)
-        return jax.tree.map(lambda is_odd: ~self._layout.everywhere(~is_odd), found)
-
-    def _updated(
-        self,
-        parameters: Arrays,
-        optimizer: Any,
-        gradients: Arrays,
-        loss: jax.Array,
-        lr: jax.Array,
-    ) -> tuple[Arrays, Any, jax.Array]:
-        """The parameters after a step along these gradients, what the rule remembers, and
-        whether all was finite; if it was not, both are as they were."""
-        finite = self._layout.everywhere(are_finite(gradients) & jnp.isfinite(loss))
-        updates, remembered = self._rule(lr).update(gradients, optimizer, parameters)
-        updated: Any = optax.apply_updates(parameters, updates)
-        if self._limit is not None:
-            most = self._limit.most
-            updated |= {path: limited(updated[path], most) for path in self._filters}
-        return (
-            chosen(finite, updated, parameters),
-            chosen(finite, remembered, optimizer),
-            finite,
-        )
-
-    def _predicted(self, parameters: Arrays, others: Arrays, images: jax.Array) -> jax.Array:
-        parameters = self._arithmetic.parameters(parameters)
-        model: Any = self._made(self._evaluating, parameters, others)
-        with jax.default_matmul_precision("highest"):
-            if self._arithmetic.is_half:
-                # As the program's own `predict`, but for the softmax, which is float32's.
-                return jax.nn.softmax(widened(model(self._maps(images, self._layout.here))))
-            # `predict` is a method of every program that ends in softmax.
-            return model.predict(self._maps(images, self._layout.here))
-
-    def _maps(self, images: jax.Array, layout: Layout) -> jax.Array:
-        """(N, C, H, W) as (N, H, W, C), shared out over the devices."""
-        maps = self._arithmetic.images(images).transpose(0, 2, 3, 1)
-        return jax.lax.with_sharding_constraint(maps, layout.shared_out)
-
-    def _rule(self, lr: jax.Array | float) -> optax.GradientTransformation:
-        return rule(self._form, lr, self._undecayed)
-
     def _place(self, tree: Any) -> Any:
         return self._layout.place(tree)
 
@@ -498,10 +347,3 @@ class JaxEngine:
         whole = self._layout.local({**parameters, **others})
         nnx.update(self._model, as_state(variables, whole))
         return self._model
-
-    def _made(
-        self, graph: nnx.GraphDef[nnx.Module], parameters: Arrays, others: Arrays
-    ) -> nnx.Module:
-        """A net with these arrays, in training or evaluating as its graph says."""
-        # A copy, for a variable can be written only in the trace that it was made in.
-        return nnx.merge(graph, as_state(self._variables, {**parameters, **others}), copy=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -38,6 +39,7 @@ def crew() -> Crew:
         if said["device"].startswith("cpu"):
             # JAX can be told so only before it starts, which meeting makes it do.
             jax.config.update("jax_num_cpu_devices", asked_for(said["device"]))
+        _keep_gloo_quiet()
         # It would take SIGTERM for itself.
         jax.config.update("jax_enable_preemption_service", False)
         jax.distributed.initialize(
@@ -50,6 +52,17 @@ def crew() -> Crew:
             coordinator_bind_address=where,
         )
     return Processes()
+
+
+def _keep_gloo_quiet() -> None:
+    """What gloo has to say of each group of devices goes nowhere: it writes to standard output,
+    past Python, and cannot be told not to. What archc says still goes there."""
+    sys.stdout.flush()
+    said = os.dup(1)
+    sys.stdout = os.fdopen(said, "w", buffering=1, encoding="utf-8", errors="backslashreplace")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
 
 
 class Processes:

@@ -25,7 +25,7 @@ from archc.not_finite import Fault, agreed, backward_fault, forward_fault, layer
 from archc.optimizer_state import AVERAGED, STEPS, TRAINED, spelled
 from archc.passes import towers_of
 from archc.pieces import pieces
-from archc.program_module import load_program
+from archc.program_module import loss_weights
 from archc.recipe import AdamW, Recipe, Sgd
 from archc.towers import divided, in_words
 from archc.train.crew import Crew
@@ -84,9 +84,7 @@ class TorchEngine:
         self._input = graph.input
         self._graph = graph
         self._compile = computing.compile
-        self._loss_weights: dict[str, float] = getattr(
-            load_program(part or program), "LOSS_WEIGHTS", {"logits": 1.0}
-        )
+        self._loss_weights = loss_weights(part or program)
         self._smoothing = recipe.loss.smoothing
         self._accumulate = accumulate
         self._optimizer = _rule(recipe.optimizer, self.model)
@@ -220,11 +218,10 @@ class TorchEngine:
             outputs: Any = net(self._arithmetic.images(images))
         # A net without aux heads returns its logits alone.
         every: tuple[Tensor, ...] = outputs if isinstance(outputs, tuple) else (outputs,)
-        weights = self._loss_weights.values()
         loss = torch.stack(
             [
                 weight * F.cross_entropy(widened(logits), y, label_smoothing=self._smoothing)
-                for weight, logits in zip(weights, every, strict=True)
+                for weight, logits in zip(self._loss_weights, every, strict=True)
             ]
         ).sum()
         return loss, every

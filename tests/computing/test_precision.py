@@ -93,7 +93,7 @@ def test_what_jax_computes_in_what() -> None:
     made = engine("jax", graph(), Computing(precision="bf16"))
     images, labels = batch()
     text = str(
-        jax.make_jaxpr(made._stepped)(
+        jax.make_jaxpr(made._steps.stepped)(
             made._parameters, made._others, made._optimizer, 0.1, 1.0, images, labels
         )
     )

@@ -1,6 +1,6 @@
 """A net's towers on JAX's CPU devices against one device, in float64: prints what it found.
 
-python -m tests.towers.jax_script NET DEVICE SIZE,SIZE,...
+python -m tests.towers.jax_script NET DEVICE SIZE,SIZE,... [resumed]
 """
 
 from __future__ import annotations
@@ -64,10 +64,43 @@ def apart(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> float:
     return max(float(np.abs(a[name] - b[name]).max()) for name in a)
 
 
-def main(net: str, device: str, sizes: str) -> None:
+def resumed(graph: Graph, device: str, sizes: list[int]) -> None:
+    """A run that is left half way and goes on in another engine, in float32 as runs are."""
+    whole = engine(graph, device, towers=True)
+    half = len(sizes) // 2
+    batches = [nets.batch(graph, size, seed=number) for number, size in enumerate(sizes)]
+
+    def trained(made: JaxEngine, first: int, last: int) -> list[float]:
+        return [
+            made.step(images.astype(np.float32), labels, 0.02, len(labels)).loss
+            for images, labels in batches[first:last]
+        ]
+
+    trained(whole, 0, half)
+    kept = whole.weights(), whole.optimizer_state(), whole.rng_state()
+    once = trained(whole, half, len(sizes))
+    after = engine(graph, device, towers=True)
+    after.load_weights(kept[0])
+    after.load_optimizer_state(kept[1])
+    after.load_rng_state(kept[2])
+    twice = trained(after, half, len(sizes))
+    parts = [
+        (whole.weights(), after.weights()),
+        (whole.optimizer_state(), after.optimizer_state()),
+        (whole.rng_state(), after.rng_state()),
+    ]
+    same = [all(np.array_equal(one[name], two[name]) for name in one) for one, two in parts]
+    print(json.dumps({"once": once, "twice": twice, "same": same, "chance": len(kept[2])}))
+
+
+def main(net: str, device: str, counts: str, what: str = "") -> None:
     jax.config.update("jax_num_cpu_devices", int(device.partition(":")[2]))
-    jax.config.update("jax_enable_x64", True)
     graph: Graph = getattr(nets, net)()
+    sizes = [int(each) for each in counts.split(",")]
+    if what:
+        resumed(graph, device, sizes)
+        return
+    jax.config.update("jax_enable_x64", True)
     one, spread = engine(graph, "cpu", towers=False), engine(graph, device, towers=True)
     # The net that is split begins as the net that is not.
     started = apart(one.weights(), spread.weights())
@@ -78,7 +111,7 @@ def main(net: str, device: str, sizes: str) -> None:
     found: list[list[object]] = []
     for made in (one, spread):
         made.load_weights(begin)
-    for number, size in enumerate(map(int, sizes.split(","))):
+    for number, size in enumerate(sizes):
         images, labels = nets.batch(graph, size, seed=number)
         if not found:
             found = collectives(spread, images, labels)

@@ -47,6 +47,21 @@ net three(classes = 5) {{
 block mix(n) {{ concat {{ | conv(1, 1, n) relu | conv(3, 1, n, pad=1) bn relu }} }}
 """
 
+# Borders of towers, a draw and statistics within blocks, which are computed again.
+BLOCKS = f"""
+block pair(n) {{
+  towers(2) {{ conv(3, 1, n, pad=1) bn relu dropout(0.3) }}
+  towers(2) {{ conv(3, 1, n, pad=1) relu }}
+}}
+net blocks(classes = 5) {{
+  input(1x8x8)
+  conv(3, 1, 4) relu
+  pair(4) maxpool(2, 2) pair(4)
+  fc(classes) softmax
+  {RECIPE}
+}}
+"""
+
 
 def mixed() -> Graph:
     return check(Source("mixed.arch", MIXED))
@@ -60,6 +75,10 @@ def still() -> Graph:
 
 def three() -> Graph:
     return check(Source("three.arch", THREE))
+
+
+def blocks() -> Graph:
+    return check(Source("blocks.arch", BLOCKS))
 
 
 def alexnet() -> Graph:

@@ -20,10 +20,11 @@ CLOSE = 1e-12
 """Sums in another order, in float64."""
 
 
-def found(net: str, device: str, sizes: tuple[int, ...]) -> Any:
+def found(net: str, device: str, sizes: tuple[int, ...], *what: str) -> Any:
     """What `jax_script` prints."""
+    words = [net, device, ",".join(map(str, sizes)), *what]
     done = subprocess.run(
-        [sys.executable, "-m", "tests.towers.jax_script", net, device, ",".join(map(str, sizes))],
+        [sys.executable, "-m", "tests.towers.jax_script", *words],
         cwd=ROOT,
         env={**os.environ, "JAX_PLATFORMS": "cpu"},
         capture_output=True,
@@ -98,6 +99,15 @@ TOWERS = "{{0,1},{2,3}}"
 
 FLAG = ("all-reduce", 8)
 """Whether every tower's gradients are finite, which all must know; a plan leaves it out."""
+
+
+@pytest.mark.slow
+def test_a_run_that_goes_on_is_the_same_to_the_bit() -> None:
+    """Two replicas of two towers, an uneven batch, dropout, momentum and statistics."""
+    seen = found("mixed", "cpu:4", (8, 8, 7, 8, 7, 8), "resumed")
+    assert seen["once"] == seen["twice"]
+    assert seen["same"] == [True] * 3
+    assert seen["chance"] > 0
 
 
 @pytest.mark.slow

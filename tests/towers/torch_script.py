@@ -6,9 +6,6 @@ python -m tests.towers.torch_script PROCESSES FOLDER NET SIZE,SIZE,...
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
-import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +20,7 @@ from archc_torch.processes import join, leave
 from archc.driver import compile_graph, compile_tower
 from archc.ir import Graph
 from archc.trainable import trainable
+from tests.parallel.forked import in_group
 from tests.towers import nets
 
 Seen = list[list[object]]
@@ -83,10 +81,7 @@ def counted(seen: Seen) -> Callable[[], None]:
     return restore
 
 
-def member(rank: int, size: int, port: int, folder: Path, net: str, sizes: list[int]) -> None:
-    numbers = {"RANK": rank, "WORLD_SIZE": size, "LOCAL_RANK": rank, "LOCAL_WORLD_SIZE": size}
-    os.environ.update({name: str(number) for name, number in numbers.items()})
-    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), GLOO_SOCKET_IFNAME="lo")
+def member(rank: int, folder: Path, net: str, sizes: list[int]) -> None:
     graph: Graph = getattr(nets, net)()
     alone = engine(graph, towers=False)
     begun, chance = alone.weights(), alone.rng_state()
@@ -141,20 +136,7 @@ def engine_step(made: TorchEngine, images: np.ndarray, labels: np.ndarray, size:
     return made.step(images, labels, 0.02, size).loss
 
 
-def main(processes: str, folder: str, net: str, sizes: str) -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    forked = multiprocessing.get_context("fork")
-    size = int(processes)
-    given = (size, port, Path(folder), net, [int(each) for each in sizes.split(",")])
-    members = [forked.Process(target=member, args=(rank, *given)) for rank in range(size)]
-    for each in members:
-        each.start()
-    for each in members:
-        each.join()
-    return max(abs(each.exitcode or 0) for each in members)
-
-
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    processes, there, kind, counts = sys.argv[1:]
+    given = (Path(there), kind, [int(each) for each in counts.split(",")])
+    sys.exit(in_group(int(processes), lambda rank: member(rank, *given)))

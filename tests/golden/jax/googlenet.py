@@ -1,6 +1,6 @@
 """GoogLeNet (Szegedy et al. 2014, Table 1)
 
-Compiled by archc 0.1.0 from googlenet.arch (sha256 d74c44ea84b41cd2).
+Compiled by archc 0.1.0 from googlenet.arch (sha256 31403d556bc77485).
 13,378,280 parameters (6,998,552 without the auxiliary heads);
 1.583 G multiply-adds at 3x224x224.
 """
