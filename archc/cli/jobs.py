@@ -89,9 +89,9 @@ def make_job(
     from archc.backend import backend as find
     from archc.driver import compile_dense, compile_graph, compile_tower
     from archc.errors.backends import BackendBroken
+    from archc.lone import lone
     from archc.resolve import resolved
     from archc.train import DenseNet, Job
-    from archc.train.lone import lone
     from archc.train.supervisor import why_restarted
     from archc.trainable import trainable
 

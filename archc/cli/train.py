@@ -228,9 +228,11 @@ def _print_slurm(parser: argparse.ArgumentParser, arguments: argparse.Namespace)
     # argparse takes the beginning of an option for it, where it is no other's.
     given: tuple[str, ...] = arguments.words
     words = [word for word in given if len(word) < 4 or not "--print-slurm".startswith(word)]
-    workers = asked_for(device(arguments) or "auto")
-    gpus = arguments.gpus or (None if (arguments.device or "").startswith("cpu") else 1)
-    print(script(words, hosts=arguments.hosts or 1, gpus=gpus, workers=workers), end="")
+    before = _before(arguments)
+    devices = device(arguments) or (before.device if before else "auto")
+    count = asked_for(devices)
+    gpus = None if devices.startswith("cpu") else count
+    print(script(words, hosts=arguments.hosts or 1, gpus=gpus, workers=count), end="")
     return 0
 
 

@@ -14,6 +14,7 @@ from archc.backend import Engine, Step
 from archc.data.prepare import Prepared, prepare
 from archc.diagnostics import Diagnostic, DiagnosticError, fail
 from archc.errors.training import GradientNotFinite, LossNotFinite
+from archc.lone import check_batches
 from archc.recipe import Progress
 from archc.train import checkpoint
 from archc.train.cadence import Due
@@ -22,7 +23,6 @@ from archc.train.evaluate import Evaluator, Score
 from archc.train.heartbeat import Heart
 from archc.train.interrupt import listening
 from archc.train.job import Job, Result
-from archc.train.lone import check_batches
 from archc.train.metrics import EpochMetrics, Running, Tested, best_of, tested
 from archc.train.progress import Display, display, say
 from archc.train.record import State

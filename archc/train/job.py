@@ -14,11 +14,11 @@ from archc.data.whole import Check
 from archc.diagnostics import Sink
 from archc.errors.recipes import ScheduleFollowsError, ScheduleTooLong
 from archc.errors.training import BadSetting, NoOptimizer
+from archc.lone import Lone
 from archc.recipe import Recipe
 from archc.towers import Parallel
 from archc.train.crew import Alone, Crew
 from archc.train.dense import DenseNet
-from archc.train.lone import Lone
 from archc.train.upkeep import Upkeep
 from archc.train.warm_start import Pair
 

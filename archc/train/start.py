@@ -54,7 +54,9 @@ def found(job: Job) -> Start:
         if is_locked(job.run_dir / "metrics.jsonl"):
             fail(StillRunning(run=str(job.run_dir)))
     newest, broken = checkpoint.newest(job.run_dir)
-    if newest.epoch >= job.epochs and is_finished(job.run_dir):
+    # In the middle of an epoch beyond them, its weights are not those of the errors measured.
+    beyond = newest.running.batches > 0 or is_finished(job.run_dir)
+    if newest.epoch >= job.epochs and beyond:
         fail(RunFinished(run=str(job.run_dir), epochs=newest.epoch))
     for name, fault in broken if job.crew.rank == 0 else ():
         # Said also where only the last line is wanted.

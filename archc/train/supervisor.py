@@ -151,7 +151,9 @@ class _Worker(AbstractContextManager["_Worker"]):
 
     def send(self, number: int) -> None:
         """A signal, if it still lives."""
-        self._process.send_signal(number)
+        if self._process.returncode is None:
+            # Popen's own method would reap one that has left, before `watched` has seen it leave.
+            os.kill(self._process.pid, number)
 
     def watched(self) -> int | str:
         """Its exit status once it has left, or why another is to take its place."""

@@ -65,6 +65,19 @@ def test_what_slurm_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("device", "asked"), [("gpus:8", "--gpus-per-node=8"), ("cpu:4", "--cpus-per-task=4")]
+)
+def test_a_run_that_goes_on_has_the_devices_it_had(
+    device: str, asked: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun = ["train", "lenet", "--epochs", "1", "--quiet", "-o", str(tmp_path / "run")]
+    assert main(begun) == 0
+    about = json.loads((tmp_path / "run" / "run.json").read_text())
+    (tmp_path / "run" / "run.json").write_text(json.dumps({**about, "requested_device": device}))
+    assert asked in printed(capsys, "--resume", str(tmp_path / "run"))
+
+
+@pytest.mark.parametrize(
     ("words", "said"),
     [
         (["--print-slurm"], "the machines have to find one folder"),

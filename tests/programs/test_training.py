@@ -230,7 +230,14 @@ FAULTS = {
     "a broken checkpoint": "checkpoint.safetensors cannot be read",
     "no such weights": "start.safetensors cannot be read",
     "weights of another net": "fc2.weight",
+    "weights in bfloat16": "start.safetensors cannot be read",
+    "a batch of one image": "of which batch norm learns nothing",
 }
+
+
+# A number that NumPy has no type for.
+_HEADER = b'{"fc1.weight":{"dtype":"BF16","shape":[1],"data_offsets":[0,2]}}'
+BFLOAT16 = len(_HEADER).to_bytes(8, "little") + _HEADER + bytes(2)
 
 
 def broken(fault: str, root: Path) -> list[object]:
@@ -261,6 +268,11 @@ def broken(fault: str, root: Path) -> list[object]:
             (out / "checkpoint.safetensors").write_text("nothing")
         case "no such weights":
             more = ["--weights", start]
+        case "weights in bfloat16":
+            start.write_bytes(BFLOAT16)
+            more = ["--weights", start]
+        case "a batch of one image":
+            pass  # of the program's 6 images in batches of 5
         case _:
             save_file({"fc1.weight": np.zeros((3, 3), np.float32)}, start)
             more = ["--weights", start]
@@ -273,10 +285,13 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     (tmp_path / "large").mkdir()
     unfit = text.replace("resize(12) center_crop(input)", "")
     other = write_program(unfit, "torch", tmp_path / "large")
-    jobs = [
-        Job(other if "size" in fault else program, broken(fault, tmp_path / fault))
-        for fault in FAULTS
-    ]
+    (tmp_path / "lone").mkdir()
+    normed = text.replace("fc(16)", "fc(16) bn").replace("batch 6", "batch 5")
+    odd = {
+        "an image of another size": other,
+        "a batch of one image": write_program(normed, "torch", tmp_path / "lone"),
+    }
+    jobs = [Job(odd.get(fault, program), broken(fault, tmp_path / fault)) for fault in FAULTS]
     for fault, done in zip(FAULTS, run(*jobs), strict=True):
         assert isinstance(done.ended, str), fault
         assert done.ended.startswith("error: ")
@@ -287,6 +302,34 @@ def test_a_fault_is_one_line_and_status_1(tmp_path: Path) -> None:
     done = plain([write_program(NETS["lenet"], "torch", tmp_path), tmp_path / "nowhere"])
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"error: there is no folder {tmp_path / 'nowhere' / 'train'}\n"
+
+
+def test_a_full_disk_is_said(tmp_path: Path) -> None:
+    """A file that may not grow beyond a kilobyte stands for it."""
+    data = pictures(tmp_path / "data", 3, 2, 2)
+    program = write_program(NETS["lenet"], "torch", tmp_path)
+    limit = "import resource, runpy, sys; sys.argv = sys.argv[1:]; "
+    limit += "resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024)); "
+    limit += "runpy.run_path(sys.argv[0], run_name='__main__')"
+    done = plain(["-c", limit, program, data, "--output", tmp_path / "out"])
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert "File too large" in done.stderr
+    assert not list((tmp_path / "out").glob("*.safetensors"))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--evaluate"], "argument --evaluate: of which weights?"),
+        (["--seed", "-1"], "argument --seed: it is from 0 to 4294967295"),
+    ],
+)
+def test_what_cannot_be_meant(words: list[str], said: str, tmp_path: Path) -> None:
+    """A net that nothing has trained is not worth measuring."""
+    done = plain([write_program(NETS["lenet"], "torch", tmp_path), tmp_path, *words])
+    assert done.returncode == 2
+    assert said in done.stderr
 
 
 @pytest.mark.parametrize("backend", ENGINES)

@@ -10,9 +10,9 @@ import pytest
 from archc.cli import main
 from archc.diagnostics import DiagnosticError
 from archc.driver import check
+from archc.lone import check_batches, lone
 from archc.pieces import pieces
 from archc.source import Source
-from archc.train.lone import check_batches, lone
 
 NET = """
 block norm(n) { fc(n) bn relu }

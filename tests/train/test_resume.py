@@ -259,6 +259,14 @@ def test_a_run_that_has_all_its_epochs(job: Make, whole: Path) -> None:
     assert [row["epoch"] for row in rows(whole)] == [1, 2, 3, 4, 5, 6]
 
 
+def test_a_run_that_is_in_an_epoch_beyond_its_epochs(job: Make, halved: Path) -> None:
+    """To end it with the weights of half an epoch, and the error of the one before, is no way."""
+    before = (halved / "run.json").read_text()
+    with pytest.raises(DiagnosticError, match=r"E0811.*all its 3 epochs"):
+        resumed(job, halved, epochs=3)
+    assert (halved / "run.json").read_text() == before
+
+
 def test_other_devices_go_on_with_a_warning(
     job: Make, halved: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -120,6 +120,22 @@ def test_nothing_of_a_lost_worker_is_left(played: Path) -> None:
     assert gone(int((played / "child").read_text()))
 
 
+def test_a_signal_when_the_worker_has_just_left(
+    played: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second Ctrl-C, say, between two looks at it."""
+
+    def late(seconds: float) -> None:
+        pid = played / "pid-0"
+        if not (pid.exists() and pid.read_text()):
+            time.sleep(seconds)
+        elif gone(int(pid.read_text())):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(supervisor, "sleep", late)
+    assert supervise([str(played), "0"], "run", Limits()) == 0
+
+
 def test_a_signal_is_handed_on(played: Path) -> None:
     """To a launcher in a process of its own: it is a worker's to end."""
     script = played.parent / "launch.py"

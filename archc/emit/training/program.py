@@ -21,6 +21,7 @@ from archc.emit.training.imports import Module, imports
 from archc.emit.training.steps import Steps, Writer
 from archc.errors.data import ChannelsUnsupported
 from archc.ir import Graph
+from archc.lone import lone
 from archc.ops.dropout import Dropout, DropPath
 from archc.ops.norm import Bn
 from archc.recipe import Polyak, Recipe, Sgd
@@ -174,6 +175,7 @@ class _Text:
             "whole": views if whole else 0,
             "aux": bool(graph.heads),
             "bn": Bn in ops,
+            "lone": lone(graph) is not None,
             "draws": bool(ops & {Dropout, DropPath}),
             "processes": self._framework.processes,
             "assumed": self._assumed(),

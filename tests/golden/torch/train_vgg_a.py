@@ -504,7 +504,8 @@ def read(path: Path) -> tuple[dict[str, NDArray[Any]], str]:
         with safe_open(path, "numpy") as file:
             about = (file.metadata() or {}).get("about", "")
             return {name: file.get_tensor(name) for name in list(file.keys())}, about
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, TypeError) as error:
+        # The last one: NumPy has no bfloat16.
         sys.exit(f"error: {path} cannot be read: {error}")
 
 
@@ -762,12 +763,16 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, help="begin with the weights of a file")
     parser.add_argument("--evaluate", action="store_true", help="measure, do not train")
     arguments = parser.parse_args()
+    if not 0 <= arguments.seed < 2**32:
+        parser.error(f"argument --seed: it is from 0 to {2**32 - 1}")
+    if arguments.evaluate and arguments.weights is None:
+        parser.error("argument --evaluate: of which weights? --weights FILE")
     if PROCESSES > 1:
         # The others wait while the first learns what it must of the images.
         dist.init_process_group(timeout=timedelta(days=1))
     try:
         run(**vars(arguments))
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
