@@ -256,11 +256,10 @@ def _meeting(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> 
 
 def _address(text: str) -> tuple[str, int]:
     """`10.0.0.1:29400`, `node1:29400`."""
-    address, _, port = text.rpartition(":")
-    number = positive(port)
-    if re.fullmatch(r"[A-Za-z0-9.-]{1,255}", address) is None or number > 65535:
+    match = re.fullmatch(r"([A-Za-z0-9.-]{1,255}):([0-9]{1,5})", text)
+    if match is None or not 0 < int(match[2]) <= 65535:
         raise argparse.ArgumentTypeError(f"'{printable(text)}' is not ADDRESS:PORT")
-    return address, number
+    return match[1], int(match[2])
 
 
 def _is_watched(arguments: argparse.Namespace) -> bool:

@@ -222,7 +222,13 @@ def test_without_momentum_nothing_is_remembered() -> None:
 
 @pytest.mark.parametrize(
     ("device", "code"),
-    [("gpus:99", "E0607"), ("cuda:99", "E0603"), ("gpu", "E0603"), ("cpu:0", "E0603")],
+    [
+        ("gpus:99", "E0607"),
+        ("cuda:99", "E0603"),
+        ("gpu", "E0603"),
+        ("cpu:0", "E0603"),
+        ("cpu:5000", "E0603"),
+    ],
 )
 def test_devices_that_are_not_there(device: str, code: str) -> None:
     with pytest.raises(DiagnosticError, match=rf"{code}.*this machine has cpu"):

@@ -86,6 +86,7 @@ def test_a_run_that_goes_on_has_the_devices_it_had(
         (["--hosts", "2", "--host", "2", "--meet", "a:1", "-o", "a"], "the last of 2 is 1"),
         (["--hosts", "2", "--host", "1", "--meet", "a:1"], "the machines have to find one folder"),
         (["--meet", "a b:1"], "is not ADDRESS:PORT"),
+        (["--meet", "127.0.0.1"], "is not ADDRESS:PORT"),
         (["--meet", "10.0.0.1:99999"], "is not ADDRESS:PORT"),
     ],
 )
