@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,7 @@ def test_jax_always_compiles(
     assert not run.exists()
 
 
+@pytest.mark.skipif(" " in sys.prefix, reason="PyTorch 2.13 does not quote paths for its linker")
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # PyTorch's own
 def test_torch_compile_computes_the_same() -> None:
     """To rounding: its kernels add up in an order of their own. A batch that does not come out

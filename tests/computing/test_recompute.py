@@ -81,8 +81,9 @@ def kept_by_jax(made: Any) -> int:
     images, labels = batch(64)
 
     def loss(parameters: Any) -> jax.Array:
-        model = made._made(made._training, parameters, made._others)
-        return made._loss(model, images, labels)[0]
+        nets = made._steps.nets
+        model = nets.made(nets.training, parameters, made._others)
+        return made._steps._loss(model, images, labels)[0]
 
     said = io.StringIO()
     with contextlib.redirect_stdout(said):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -26,7 +27,8 @@ def test_the_words_arrive_as_they_were(tmp_path: Path, capsys: pytest.CaptureFix
         capsys, "lenet", "--data", NASTY, "-o", "runs/{a}", "--hosts", "2", "--gpus", "4"
     )
     stand_ins = {
-        "archc": f"#!{sys.executable}\nimport json, os, sys\n"
+        "archc": f'#!/bin/sh\nexec {shlex.quote(sys.executable)} said.py "$@"\n',
+        "said.py": "import json, os, sys\n"
         "open('words-' + os.environ['SLURM_NODEID'], 'w').write(json.dumps(sys.argv[1:]))\n",
         "scontrol": "#!/bin/sh\necho node7\necho node8\n",
         "srun": '#!/bin/sh\nshift\nSLURM_NODEID=0 "$@"\nSLURM_NODEID=1 "$@"\n',

@@ -472,8 +472,8 @@ def test_the_driver_loads_no_framework(tmp_path: Path) -> None:
 
 def test_the_last_line_counts() -> None:
     result = Result(
-        status="finished", run_dir=Path("runs/x"), epochs=1, held_out="test", wrong=5, total=360,
-        best_epoch=1, best_wrong=5,
+        status="finished", run_dir=Path("runs/x"), epochs=1, held_out="test", tested_epoch=1,
+        wrong=5, total=360, best_epoch=1, best_wrong=5,
     )  # fmt: skip
     assert last_line(result) == "test error 1.39% (5 of 360)"
 

@@ -241,7 +241,9 @@ def test_how_a_run_is_kept_going_is_remembered(
         return 0
 
     monkeypatch.setattr(TorchBackend, "launch", launch)
-    # The run was made by a backend of the tests.
+    # The run was made by a backend of the tests, of a spec that is none.
+    recipe = "recipe { optimizer sgd(lr = 0.1) batch 32 epochs 1 }"
+    (run / "spec.arch").write_text(f"net softmax {{ input(1x8x8) fc(10) softmax {recipe} }}")
     words = ["train", "--resume", str(run), "--backend", "torch"]
     assert main(words) == 0
     assert main([*words, "--stall", "9", "--restarts", "0"]) == 0
