@@ -180,6 +180,20 @@ def test_two_processes_train_as_one(tmp_path: Path) -> None:
         np.testing.assert_allclose(theirs[key], array, rtol=1e-5, atol=1e-6, err_msg=key)
 
 
+@pytest.mark.slow
+def test_a_batch_too_small_to_be_parted_counts_once(tmp_path: Path) -> None:
+    """Four processes, and of 15 images in batches of six the last three: all have all of them."""
+    data = pictures(tmp_path / "data", 3, train=5, val=3)
+    program = write_program(NETS["lenet"], "torch", tmp_path)
+    said: list[list[str]] = []
+    for start in ([], ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 4]):
+        done = plain([*start, program, data, "--output", tmp_path / str(len(start))])
+        assert done.returncode == 0, done.stderr
+        said.append(re.findall(r"loss \S+  training error \S+", done.stdout))
+    assert said[0]
+    assert said[0] == said[1]
+
+
 def test_two_devices_train_as_one(tmp_path: Path) -> None:
     """Batches of five, which do not come out even; whole images, three of each size."""
     data = pictures(tmp_path / "data", 3, train=4, val=3)

@@ -722,7 +722,10 @@ def train_epoch(
     totals = np.zeros(3)
     batches_of_epoch = training_batches(split, learned, training.seed, epoch)
     for step, (images, labels) in enumerate(batches_of_epoch, 1):
-        totals += training.step(images, labels, lr)
+        seen = training.step(images, labels, lr)
+        # A batch that is too small to be parted is on every process, and counts once.
+        size = min(BATCH, len(split.files) - (step - 1) * BATCH)
+        totals += np.array(seen) * (size / seen[2])
         if not math.isfinite(totals[0]):
             sys.exit(f"error: the loss is no number in step {step} of epoch {epoch}")
     loss, error = totals[:2] / totals[2]
