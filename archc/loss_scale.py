@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from archc.computing import Computing
 from archc.optimizer_state import LOSS_SCALE, LOSS_SCALE_STEPS
 
 FIRST = 2.0**16
@@ -56,3 +57,31 @@ class LossScale:
         """Go on from there."""
         self.factor = float(state[LOSS_SCALE])
         self._steps = int(state[LOSS_SCALE_STEPS])
+
+
+class ScaledSteps:
+    """An engine's steps with the factor; in a precision that needs none, with nothing."""
+
+    def __init__(self, computing: Computing) -> None:
+        self._scale = LossScale() if computing.precision == "fp16" else None
+
+    @property
+    def skips(self) -> bool:
+        """Whether a step whose gradients are not finite is left out and training goes on."""
+        return self._scale is not None
+
+    def took(self, *, finite: bool) -> bool:
+        """Note a step; whether training can go on."""
+        if self._scale is None:
+            return finite
+        self._scale.took(finite=finite)
+        return not self._scale.is_gone
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What the next steps depend on, for a checkpoint."""
+        return {} if self._scale is None else self._scale.state()
+
+    def load(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on from there; names are those of `state()`."""
+        if self._scale is not None:
+            self._scale.load(state)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from archc.computing import Computing
-from archc.loss_scale import LossScale
+from archc.loss_scale import ScaledSteps
 
 Arrays = dict[str, jax.Array]
 
 _HALVES = {"bf16": jnp.bfloat16, "fp16": jnp.float16}
 
 
-class Arithmetic:
+class Arithmetic(ScaledSteps):
     """The precision of an engine's steps; weights are float32 whatever it is.
 
     Weights and images are cast inside the compiled step, so that gradients are those of the
@@ -25,9 +22,9 @@ class Arithmetic:
     """
 
     def __init__(self, computing: Computing, wide: frozenset[str]) -> None:
+        super().__init__(computing)
         self._half = _HALVES.get(computing.precision)
         self._wide = wide
-        self._scale = LossScale() if computing.precision == "fp16" else None
 
     @property
     def is_half(self) -> bool:
@@ -60,27 +57,6 @@ class Arithmetic:
         if self._scale is None:
             return gradients
         return {path: gradient / factor for path, gradient in gradients.items()}
-
-    @property
-    def skips(self) -> bool:
-        """Whether a step whose gradients are not finite is left out and training goes on."""
-        return self._scale is not None
-
-    def took(self, *, finite: bool) -> bool:
-        """Note a step; whether training can go on."""
-        if self._scale is None:
-            return finite
-        self._scale.took(finite=finite)
-        return not self._scale.is_gone
-
-    def state(self) -> dict[str, np.ndarray]:
-        """What the next steps depend on, for a checkpoint."""
-        return {} if self._scale is None else self._scale.state()
-
-    def load(self, state: Mapping[str, np.ndarray]) -> None:
-        """Go on from there; names are those of `state()`."""
-        if self._scale is not None:
-            self._scale.load(state)
 
 
 def widened(array: jax.Array) -> jax.Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from archc.computing import Computing
-from archc.loss_scale import LossScale
+from archc.loss_scale import ScaledSteps
 
 _HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-class Arithmetic:
+class Arithmetic(ScaledSteps):
     """The precision of an engine's steps; weights are float32 whatever it is.
 
     PyTorch's autocast casts what goes into convolutions and fully connected layers; batch
@@ -24,9 +24,9 @@ class Arithmetic:
     """
 
     def __init__(self, computing: Computing, device: torch.device) -> None:
+        super().__init__(computing)
         self._device = device
         self._half = _HALVES.get(computing.precision)
-        self._scale = LossScale() if computing.precision == "fp16" else None
         # Halves are computed by tensor cores, which read channels last: without it cuDNN turns
         # every map around. In float32 it does not pay.
         last = self._half is not None and device.type == "cuda"
@@ -70,27 +70,6 @@ class Arithmetic:
             for gradient in gradients:
                 gradient.div_(self._scale.factor)
         return are_finite(gradients)
-
-    @property
-    def skips(self) -> bool:
-        """Whether a step whose gradients are not finite is left out and training goes on."""
-        return self._scale is not None
-
-    def took(self, *, finite: bool) -> bool:
-        """Note a step; whether training can go on."""
-        if self._scale is None:
-            return finite
-        self._scale.took(finite=finite)
-        return not self._scale.is_gone
-
-    def state(self) -> dict[str, np.ndarray]:
-        """What the next steps depend on, for a checkpoint."""
-        return {} if self._scale is None else self._scale.state()
-
-    def load(self, state: Mapping[str, np.ndarray]) -> None:
-        """Go on from there; names are those of `state()`."""
-        if self._scale is not None:
-            self._scale.load(state)
 
 
 def widened(logits: Tensor) -> Tensor:
