@@ -35,12 +35,14 @@ net small(classes = 10) {
     evaluate { resize(8) subtract_mean scale(1/255) }
     init { conv, fc: he, bias 0 }
     optimizer sgd(lr = 0.05, momentum = 0.9, weight_decay = 0.001)
-    batch 32 epochs 8
+    batch 32 epochs 30
   }
 }
 """
-LENGTH = 8 * 5
-"""Steps of a run: 150 images, the last batch of an epoch has 22."""
+EPOCHS = 30
+LENGTH = 5 * EPOCHS
+"""Steps of a run: 150 images, the last batch of an epoch has 22. With their saves they take some
+seconds, so that a test that is kept waiting by a busy machine still strikes before the end."""
 
 
 def environment() -> dict[str, str]:
@@ -173,7 +175,7 @@ def assert_same(run: Path, other: Path) -> None:
     for name in ("weights", "best"):
         assert same(run / f"{name}.safetensors", other / f"{name}.safetensors")
     for name in ("weights", "optimizer", "rng"):
-        last = f"checkpoints/epoch-00008/{name}.safetensors"
+        last = f"checkpoints/epoch-{EPOCHS:05}/{name}.safetensors"
         assert same(run / last, other / last)
 
 
