@@ -158,7 +158,7 @@ def test_many_layers_that_repeat() -> None:
     """A search among alike layers is quadratic, and no net may take it far."""
     body = "input(3x4x4) conv(1, 1, {n}) repeat(5000) {{ conv(1, 1, 4) conv(1, 1, 5) }} fc(2)"
     one, other = net(body.format(n=3)), net(body.format(n=6))
-    began = time.monotonic()
+    began = time.process_time()
     found = compare(one, other)
-    assert time.monotonic() - began < 20
+    assert time.process_time() - began < 20
     assert sum(row.a is not None for row in found.rows) == 10_002

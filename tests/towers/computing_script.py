@@ -32,7 +32,7 @@ WAYS = {
 }
 
 STEPS = 6
-LIMIT = 2.0
+LIMIT = 6.0
 """Seconds that one waits for another, where that is what is tried."""
 
 
@@ -111,7 +111,9 @@ def deserted(rank: int, folder: Path) -> None:
     join(LIMIT)
     made = engine(graph, Computing(), towers=True)
     if rank == 1:
-        time.sleep(5 * LIMIT)
+        deadline = time.monotonic() + 5 * LIMIT
+        while not (folder / "deserted.json").exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
         return
     began = time.monotonic()
     try:
