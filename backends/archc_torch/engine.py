@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -139,10 +139,9 @@ class TorchEngine:
         total, wrong = 0.0, 0.0
         for number, piece in enumerate(parts, 1):
             with _summed_up(net, now=number == len(parts)):
-                loss, every = self._measured(applied, images[piece], labels[piece])
-                part = len(labels[piece]) / size
-                self._arithmetic.scaled(loss * part).backward()
-            total += float(loss.detach()) * part
+                loss, every = self._measured(applied, images[piece], labels[piece], size)
+                self._arithmetic.scaled(loss).backward()
+            total += float(loss.detach())
             # Without images there is one of no class.
             answers = every[0].argmax(dim=1)[: len(labels[piece])].cpu()
             wrong += int((answers != torch.from_numpy(labels[piece])).sum())
@@ -175,7 +174,7 @@ class TorchEngine:
         return replica(
             self.model,
             self._device,
-            lambda net: self._measured(net, *one)[0],
+            lambda net: self._measured(net, *one, 1)[0],
             self._spread.group,
         )
 
@@ -196,31 +195,35 @@ class TorchEngine:
         ]
 
     def _measured(
-        self, net: Callable[[Tensor], Any], images: np.ndarray, labels: np.ndarray
+        self, net: Callable[[Tensor], Any], images: np.ndarray, labels: np.ndarray, size: int
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """The mean loss of some images, of which gradients can be taken, and every head's
-        logits, the net's own first.
+        """What some of a batch of `size` images add to its mean loss, of which gradients can be
+        taken, and every head's logits, the net's own first.
 
         Without images those of an empty one, which takes part in what all processes do and is to
         count for nothing: its loss has no weight, and batch norm leaves it out.
         """
         self._present.value = len(labels) > 0
         if self._present.value:
-            return self._loss(net, images, labels)
-        return self._loss(net, np.zeros((1, *self._input), images.dtype), np.zeros(1, np.int64))
+            total, every = self._loss(net, images, labels)
+            return total / size, every
+        empty = np.zeros((1, *self._input), images.dtype)
+        total, every = self._loss(net, empty, np.zeros(1, np.int64))
+        return total * 0.0, every
 
     def _loss(
         self, net: Callable[[Tensor], Any], images: np.ndarray, labels: np.ndarray
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """The mean loss and the logits of some images, one at least."""
+        """The sum of the losses and the logits of some images, one at least."""
         y = torch.from_numpy(labels).to(self._device)
         with self._arithmetic.cast():
             outputs: Any = net(self._arithmetic.images(images))
         # A net without aux heads returns its logits alone.
         every: tuple[Tensor, ...] = outputs if isinstance(outputs, tuple) else (outputs,)
+        summed = partial(F.cross_entropy, reduction="sum", label_smoothing=self._smoothing)
         loss = torch.stack(
             [
-                weight * F.cross_entropy(widened(logits), y, label_smoothing=self._smoothing)
+                weight * summed(widened(logits), y)
                 for weight, logits in zip(self._loss_weights, every, strict=True)
             ]
         ).sum()
@@ -240,11 +243,10 @@ class TorchEngine:
         go_back(before, self._device)
         look = Look(self.model, self._keys, layers(self._graph))
         for piece in self._pieces(size):
-            part = len(labels[piece]) / size
 
-            def loss(piece: slice = piece, part: float = part) -> tuple[Tensor, tuple[Tensor, ...]]:
-                value, every = self._measured(self.model, images[piece], labels[piece])
-                return self._arithmetic.scaled(value * part), every
+            def loss(piece: slice = piece) -> tuple[Tensor, tuple[Tensor, ...]]:
+                value, every = self._measured(self.model, images[piece], labels[piece], size)
+                return self._arithmetic.scaled(value), every
 
             look.over(loss)
         outputs = agreed(self.crew, look.seen, look.outputs)

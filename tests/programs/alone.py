@@ -31,7 +31,8 @@ def run(path, arguments, stop):
         if len(steps) == stop:
             raise KeyboardInterrupt
         found = step(self, *given)
-        steps.append((found[0] / found[2], found[1]))
+        labels = given[1]
+        steps.append((found[0] / len(labels), found[1]))
         return found
     program.Training.step = noting
     sys.argv = [path, *arguments]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -156,6 +158,14 @@ def test_a_run_that_was_interrupted_ends_as_one_that_was_not(
             assert ours == (tmp_path / f"{name}_whole" / file).read_bytes()
 
 
+def hold_weights(one: Path, other: Path) -> None:
+    """The weights and statistics of two runs are the same."""
+    theirs = load_file(other / "weights.safetensors")
+    for key, array in load_file(one / "weights.safetensors").items():
+        # Sums in another order; 2e-7 was seen.
+        np.testing.assert_allclose(theirs[key], array, rtol=1e-5, atol=1e-6, err_msg=key)
+
+
 def test_two_processes_train_as_one(tmp_path: Path) -> None:
     """Batch norm sees all of a batch, gradients are over all of it; the last of 26 is of two."""
     data = pictures(tmp_path / "data", 2, train=13, val=3)
@@ -173,18 +183,15 @@ def test_two_processes_train_as_one(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("epoch 1/3") == 1
     assert errors_said(done.stdout) == errors_said(one.out)
-    ours = load_file(tmp_path / "one" / "weights.safetensors")
-    theirs = load_file(tmp_path / "two" / "weights.safetensors")
-    for key, array in ours.items():
-        # Sums in another order; 2e-7 was seen.
-        np.testing.assert_allclose(theirs[key], array, rtol=1e-5, atol=1e-6, err_msg=key)
+    hold_weights(tmp_path / "one", tmp_path / "two")
 
 
 @pytest.mark.slow
-def test_a_batch_too_small_to_be_parted_counts_once(tmp_path: Path) -> None:
-    """Four processes, and of 15 images in batches of six the last three: all have all of them."""
+def test_a_batch_too_small_for_all_processes(tmp_path: Path) -> None:
+    """Four of them, and of 15 images in batches of six the last three: one process has none, and
+    batch norm, gradients and counts are those of three images."""
     data = pictures(tmp_path / "data", 3, train=5, val=3)
-    program = write_program(NETS["lenet"], "torch", tmp_path)
+    program = write_program(NETS["modern"], "torch", tmp_path)
     said: list[list[str]] = []
     for start in ([], ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 4]):
         done = plain([*start, program, data, "--output", tmp_path / str(len(start))])
@@ -192,6 +199,22 @@ def test_a_batch_too_small_to_be_parted_counts_once(tmp_path: Path) -> None:
         said.append(re.findall(r"loss \S+  training error \S+", done.stdout))
     assert said[0]
     assert said[0] == said[1]
+    hold_weights(tmp_path / "0", tmp_path / "5")
+
+
+def test_a_process_without_a_gpu_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second of a machine that has one."""
+    path = write_program(NETS["lenet"], "torch", tmp_path)
+    program = ModuleType("program")
+    monkeypatch.setitem(sys.modules, "program", program)
+    exec(compile(path.read_text(), path, "exec"), vars(program))
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    with pytest.raises(SystemExit, match="error: process 1 has no GPU of its own: there are 1"):
+        program.join()
 
 
 def test_two_devices_train_as_one(tmp_path: Path) -> None:

@@ -441,14 +441,14 @@ class Training:
         self.history: list[dict[str, float]] = []
 
     def step(self, images: Pixels, labels: NDArray[np.int64], lr: float) -> list[float]:
-        """One step on (N, H, W, C) and (N,): the sum of the losses before it, how many
-        answers were wrong, and of how many.
+        """One step on (N, H, W, C) and (N,): the sum of the losses before it, and how
+        many answers were wrong.
         """
         self.state, seen = train_step(
             self.training, self.state, on_devices(images), on_devices(labels), lr
         )
         loss, wrong = jax.device_get(seen)
-        return [float(loss) * len(labels), float(wrong), len(labels)]
+        return [float(loss) * len(labels), float(wrong)]
 
     @property
     def measured(self) -> nnx.State:
@@ -562,13 +562,13 @@ def train_epoch(
     training: Training, split: Split, epoch: int, lr: float
 ) -> dict[str, float]:
     """One epoch: the last rate, the mean loss, and the share of wrong answers."""
-    totals = np.zeros(3)
+    totals = np.zeros(2)
     batches_of_epoch = training_batches(split, training.seed, epoch)
     for step, (images, labels) in enumerate(batches_of_epoch, 1):
         totals += training.step(images, labels, lr)
         if not math.isfinite(totals[0]):
             sys.exit(f"error: the loss is no number in step {step} of epoch {epoch}")
-    loss, error = totals[:2] / totals[2]
+    loss, error = totals / len(split.files)
     return {"lr": lr, "loss": float(loss), "training_error": float(error)}
 
 

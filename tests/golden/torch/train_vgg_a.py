@@ -417,7 +417,9 @@ def batches(
     work = (partial(sample, int(index)) for piece in pieces for index in piece)
     samples = ahead(work, depth=2 * max(map(len, pieces), default=0))
     for piece in pieces:
-        yield np.stack([next(samples) for _ in piece]), split.labels[piece]
+        found = [next(samples) for _ in piece]
+        images = np.stack(found) if found else np.empty((0, *SHAPE), np.float32)
+        yield images, split.labels[piece]
 
 
 def training_batches(
@@ -515,8 +517,19 @@ PROCESSES = int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def share(batch: NDArray[np.intp]) -> NDArray[np.intp]:
-    """This process's part of a batch; all of one that is too small to be parted."""
-    return np.array_split(batch, PROCESSES)[RANK] if len(batch) >= PROCESSES else batch
+    """This process's part of a batch; none of one that is too small for all."""
+    return np.array_split(batch, PROCESSES)[RANK]
+
+
+def join() -> None:
+    """Take a GPU of this process's own, where there are any, and meet the others."""
+    if torch.cuda.is_available():
+        own, there = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+        if own >= there:
+            sys.exit(f"error: process {own} has no GPU of its own: there are {there}")
+        torch.cuda.set_device(own)
+    # The others wait while the first learns what it must of the images.
+    dist.init_process_group(timeout=timedelta(days=1))
 
 
 class Training:
@@ -525,8 +538,7 @@ class Training:
     def __init__(self, seed: int) -> None:
         self.device = torch.device("cpu")
         if torch.cuda.is_available():
-            self.device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
-            torch.cuda.set_device(self.device)
+            self.device = torch.device("cuda", torch.cuda.current_device())
             # float32 means float32: cuDNN would take TF32 for convolutions.
             torch.backends.cudnn.allow_tf32 = False
         self.seed = seed
@@ -540,21 +552,22 @@ class Training:
             torch.manual_seed(seed + RANK)  # dropout differs from process to process
         self.history: list[dict[str, float]] = []
 
-    def step(self, images: Pixels, labels: NDArray[np.int64], lr: float) -> list[float]:
-        """One step on (N, H, W, C) and (N,): the sum of the losses before it, how many
-        answers were wrong, and of how many, on all processes together.
+    def step(
+        self, images: Pixels, labels: NDArray[np.int64], lr: float, size: int
+    ) -> list[float]:
+        """One step on this process's part, (N, H, W, C) and (N,), of a batch of `size`:
+        the sum of all its losses before it, and how many answers were wrong.
         """
         self.parallel.train()
         y = torch.from_numpy(labels).to(self.device)
         logits = self.parallel(self.maps(images))
-        loss = F.cross_entropy(logits, y)
-        count = torch.tensor(len(y), device=self.device)
+        loss = F.cross_entropy(logits, y, reduction="sum") / size
         wrong = (logits.argmax(dim=1) != y).sum()
-        seen = torch.stack([loss.detach().double() * count, wrong, count])
+        seen = torch.stack([loss.detach().double() * size, wrong])
         if PROCESSES > 1:
             dist.all_reduce(seen)
-        # The processes' gradients are averaged: so they are those of the whole batch.
-        (loss * (count * PROCESSES / seen[2])).backward()
+        # The processes' gradients are averaged, and are to be summed up.
+        (loss * PROCESSES).backward()
         self.update(lr)
         return seen.tolist()
 
@@ -697,16 +710,14 @@ def train_epoch(
     training: Training, split: Split, learned: Learned, epoch: int, lr: float
 ) -> dict[str, float]:
     """One epoch: the last rate, the mean loss, and the share of wrong answers."""
-    totals = np.zeros(3)
+    totals = np.zeros(2)
     batches_of_epoch = training_batches(split, learned, training.seed, epoch)
     for step, (images, labels) in enumerate(batches_of_epoch, 1):
-        seen = training.step(images, labels, lr)
-        # A batch that is too small to be parted is on every process, and counts once.
         size = min(BATCH, len(split.files) - (step - 1) * BATCH)
-        totals += np.array(seen) * (size / seen[2])
+        totals += training.step(images, labels, lr, size)
         if not math.isfinite(totals[0]):
             sys.exit(f"error: the loss is no number in step {step} of epoch {epoch}")
-    loss, error = totals[:2] / totals[2]
+    loss, error = totals / len(split.files)
     return {"lr": lr, "loss": float(loss), "training_error": float(error)}
 
 
@@ -771,8 +782,7 @@ def main() -> None:
     if arguments.evaluate and arguments.weights is None:
         parser.error("argument --evaluate: of which weights? --weights FILE")
     if PROCESSES > 1:
-        # The others wait while the first learns what it must of the images.
-        dist.init_process_group(timeout=timedelta(days=1))
+        join()
     try:
         run(**vars(arguments))
     except (OSError, SafetensorError) as error:
