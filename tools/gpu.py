@@ -35,7 +35,6 @@ NEEDED = {
     "safetensors": "safetensors",
     "PIL": "pillow",
     "rich": "rich",
-    "sklearn": "scikit-learn",
     "tensorboard": "tensorboard",
     "matplotlib": "matplotlib",
     "pytest": "pytest",

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _EPILOG = """\
 DATA is a folder of train/CLASS/*.jpg and val/CLASS/*.jpg (or .png, ...); digits, the scans of
-handwritten digits that come with scikit-learn, 1,437 to train, 360 to test; cifar10:FOLDER, the
+handwritten digits that come with archc, 1,437 to train, 360 to test; cifar10:FOLDER, the
 files of CIFAR-10's binary version; or generated:N, N images of noisy patterns, for measuring.
 
 The run's folder keeps the spec as it was used, the program, metrics, weights, checkpoints

@@ -237,20 +237,6 @@ class ChannelsUnsupported(Diagnostic):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DigitsUnavailable(Diagnostic):
-    """The digits are part of scikit-learn."""
-
-    code: ClassVar[str] = "E0714"
-    reason: str
-
-    def message(self) -> str:
-        return f"the digits come with scikit-learn, which cannot be loaded: {self.reason}"
-
-    def help(self) -> str:
-        return "pip install scikit-learn"
-
-
-@dataclass(frozen=True, kw_only=True)
 class FolderUnreadable(Diagnostic):
     """The folder is there, but may not be listed."""
 

@@ -40,7 +40,7 @@ from archc.train.record import State, lock
 BEST = "best.safetensors"
 WEIGHTS = "weights.safetensors"
 
-DISTRIBUTIONS = ("archc-nets", "numpy", "pillow", "pydantic", "safetensors", "scikit-learn")
+DISTRIBUTIONS = ("archc-nets", "numpy", "pillow", "pydantic", "safetensors")
 """Whose versions are noted, beside the backend's own."""
 
 

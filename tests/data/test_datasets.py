@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import struct
-import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -133,13 +132,6 @@ def test_a_folder_that_may_not_be_listed(folder: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(os, "scandir", refuse)
     assert code_of(lambda: open_folder(str(folder), 3)) == "E0715"
-
-
-def test_without_scikit_learn_there_are_no_digits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(DiagnosticError, match="E0714") as caught:
-        load_digits(1)
-    assert "pip install scikit-learn" in str(caught.value)
 
 
 def test_colour_and_grey_become_what_the_net_takes(tmp_path: Path) -> None:

@@ -39,7 +39,6 @@ ELSEWHERE = {
     "E0709": "tests/data/test_batches.py::test_what_does_not_fit_is_found_before_training",
     "E0710": "tests/data/test_batches.py::test_learning_names_the_image_that_stands_in_its_way",
     "E0713": "tests/data/test_batches.py::test_what_does_not_fit_is_found_before_training",
-    "E0714": "tests/data/test_datasets.py::test_without_scikit_learn_there_are_no_digits",
     "E0715": "tests/data/test_datasets.py::test_a_folder_that_may_not_be_listed",
     "E0716": "tests/torch/test_dense.py::test_images_that_the_net_cannot_take",
     "E0717": "tests/data/test_cifar.py::test_files_that_are_not_whole",
