@@ -35,7 +35,7 @@ test: check
 
 # Everything that `make test` samples, run before an issue is closed.
 test-all: check
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --hypothesis-profile explore
 
 # What needs a GPU: its tests and a table of speeds. It takes the Python that it is given, which
 # has the frameworks for that GPU, and sets up nothing.
@@ -43,4 +43,4 @@ gpu:
 	$(PYTHON) tools/gpu.py
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .jax_cache dist

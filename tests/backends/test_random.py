@@ -23,7 +23,6 @@ specs = st.randoms(use_true_random=False).map(random_spec)
 
 @settings(
     max_examples=6,
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -29,7 +29,10 @@ def losses(made: Any, steps: int = 8) -> list[Step]:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("text", [PLAIN, MIXED], ids=["plain", "mixed"])
+@pytest.mark.parametrize(
+    "text",
+    [pytest.param(PLAIN, id="plain", marks=pytest.mark.slow), pytest.param(MIXED, id="mixed")],
+)
 def test_halves_train_as_float32_does(text: str, backend: str) -> None:
     """A loss is a sum over layers of roundings of either sign; ten of them, each of a few ulps,
     are allowed for, in a net of ten layers. Eight steps do not multiply it: training converges."""
@@ -152,7 +155,7 @@ def set_factor(made: Any, factor: float) -> None:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("accumulate", [1, 2])
+@pytest.mark.parametrize("accumulate", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_an_overflow_leaves_the_step_out(backend: str, accumulate: int) -> None:
     """Weights, moments, their count and the averages are as they were; the factor is halved; and
     the next step is the one that would have been taken with the smaller factor at once."""

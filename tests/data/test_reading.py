@@ -170,7 +170,10 @@ def seen(data: Prepared) -> Generator[np.ndarray]:
         yield from learned.values()
 
 
-@pytest.mark.parametrize(("workers", "dense"), [(2, None), (1, Dense(scales=(8, 12)))])
+@pytest.mark.parametrize(
+    ("workers", "dense"),
+    [(2, None), pytest.param(1, Dense(scales=(8, 12)), marks=pytest.mark.slow)],
+)
 def test_processes_change_nothing(folder: str, workers: int, dense: Dense | None) -> None:
     """Not a bit of any image, of what was learned, of the order; from the middle either."""
     alone = list(seen(opened(folder, 0, dense)))
@@ -238,7 +241,9 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "how", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_no_process_is_left_behind(how: signal.Signals, tmp_path: Path) -> None:
     script = tmp_path / "reads.py"
     script.write_text(textwrap.dedent(SCRIPT))

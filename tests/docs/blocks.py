@@ -11,7 +11,7 @@
                     there, where a line `...` is any number of lines
 `console figures`   a training run: the same, but any number may be another one
 `console recorded`  a long training run that was made: it is run for one epoch, and each line
-                    must have the form of a line that this prints. Both run in this process
+                    must have the form of a line that this prints
 `python`            is run, after the commands above it
 `sh`                commands that are not run: they must be known (`SHELL`)
 `text`              is not looked at

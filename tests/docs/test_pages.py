@@ -102,12 +102,13 @@ def _console(block: Block, command: Command, folder: Path) -> None:
     assert program in found, f"{block.place}: the docs run archc and python, not {program}"
     if block.manner == "recorded":
         rest += ["--epochs", "1"]
-    if block.manner and rest[0] in ("train", "evaluate") and "--device" not in rest:
+    trains = program == "archc" and rest[0] in ("train", "evaluate")
+    if block.manner and trains and "--device" not in rest:
         # The pages were written on a CPU, and tests must not depend on what else there is.
         rest += ["--device", "cpu"]
-    command_line = (found[program], *rest)
-    inside = block.manner and program == "archc"
-    text = _inside(rest, folder) if inside else _run(command_line, folder).stdout
+    # Training loads a lot, once is enough; but what several processes say is not said in this one.
+    inside = trains and not any(word.startswith("cpu:") for word in rest)
+    text = _inside(rest, folder) if inside else _run((found[program], *rest), folder).stdout
     printed = text.splitlines()
     said = f"{block.place}: {' '.join(command.words)}\n{text}"
     if block.manner == "recorded":
@@ -120,7 +121,7 @@ def _console(block: Block, command: Command, folder: Path) -> None:
 
 
 def _inside(words: list[str], folder: Path) -> str:
-    """What `archc` prints, run in this process: a training run loads a lot, once is enough."""
+    """What `archc` prints, run in this process."""
     with contextlib.chdir(folder), io.StringIO() as out:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
             main(words)

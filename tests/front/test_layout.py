@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archc.driver import check
@@ -312,7 +312,7 @@ def specs(draw: st.DrawFn) -> str:
     return made + draw(gaps)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200)
 @given(specs())
 def test_any_spec(text: str) -> None:
     made = laid(text)
@@ -342,7 +342,7 @@ def tables(draw: st.DrawFn) -> str:
     return "\n".join(["net n {", *rows, "}"])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(tables())
 def test_any_table(text: str) -> None:
     made = laid(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from archc import syntax
@@ -39,7 +39,6 @@ broken = st.builds(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.text(st.characters(), max_size=200) | words | broken)
 @example("net n { input(3x8x8) fc(in) }")
 @example("net n(k = in) { input(3x8x8) fc(k) }")
@@ -60,7 +59,6 @@ def test_any_text(text: str) -> None:
         str(error).encode("utf-8")
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(), max_size=60) | words)
 def test_any_setting(text: str) -> None:
     try:
@@ -82,7 +80,6 @@ def _shown(arguments: Mapping[str, Value]) -> dict[str, str]:
     return {name: shown(value) for name, value in arguments.items()}
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(), max_size=40) | words)
 @example("CONV")
 @example("leaky_relu(0.1)")

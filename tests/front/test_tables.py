@@ -188,7 +188,6 @@ def derived(draw: st.DrawFn, start: str = "start") -> str:
 
 slow = settings(
     max_examples=300,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from archc.ops.conv import Conv
@@ -160,7 +160,7 @@ def count(steps: Sequence[Step], scope: Scope) -> None:
                 }
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200)
 @given(chains())
 @example([If(Value("in", 0), "==", Value("", 3), [Op(Value("", 1), False)] * 2, None)])
 @example([Repeat(Value("", 2), "i3", [Op(Value("i3", 1), True)])])

@@ -207,7 +207,7 @@ def claimed(graph: Graph, text: str) -> str:
     return text % " ".join([*said, recipe])
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 @given(specs())
 def test_any_spec(text: str) -> None:
     try:

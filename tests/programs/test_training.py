@@ -36,7 +36,8 @@ def folder_of(name: str, root: Path) -> Path:
 @pytest.mark.parametrize(
     ("backend", "names"),
     [
-        ("torch", tuple(NETS)),
+        ("torch", ("vgg", "googlenet", "modern")),
+        pytest.param("torch", tuple(NETS), marks=pytest.mark.slow),
         ("jax", ("lenet",)),
         # XLA compiles each of them for half a minute.
         *(pytest.param("jax", (name,), marks=pytest.mark.slow) for name in NETS if name != "lenet"),

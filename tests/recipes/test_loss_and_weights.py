@@ -24,7 +24,7 @@ SGD = "optimizer sgd(lr = 0.5, momentum = 0.9)"
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("smoothing", [0.1, 0.5])
+@pytest.mark.parametrize("smoothing", [0.1, pytest.param(0.5, marks=pytest.mark.slow)])
 def test_labels_are_smoothed_for_every_head(backend: str, smoothing: float) -> None:
     def each(logits: np.ndarray, labels: np.ndarray) -> float:
         return oracle.smoothed_cross_entropy(logits, labels, smoothing)
@@ -48,7 +48,10 @@ def trained(made: Engine) -> Arrays:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("average", ["polyak", "ema(decay = 0.4)", "ema"])
+@pytest.mark.parametrize(
+    "average",
+    ["polyak", "ema(decay = 0.4)", pytest.param("ema", marks=pytest.mark.slow)],
+)
 def test_the_weights_are_averages(backend: str, average: str) -> None:
     plain, net = graph(SGD), graph(f"{SGD} average {average}")
     first = start(net)

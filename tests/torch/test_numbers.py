@@ -103,7 +103,10 @@ def test_heads_are_trained_and_stripped() -> None:
 @pytest.mark.parametrize(
     "path",
     # Of a net of so many layers so many programs are made: the shortest will do.
-    [*(ROOT / "specs" / f"{name}.arch" for name in ("lenet", "alexnet", "vgg_d")), GOOGLENET],
+    [
+        *(ROOT / "specs" / f"{name}.arch" for name in ("lenet", "alexnet", "vgg_d")),
+        pytest.param(GOOGLENET, marks=pytest.mark.slow),
+    ],
     ids=lambda path: path.stem,
 )
 def test_shapes_after_every_layer_in_full(path) -> None:

@@ -46,7 +46,7 @@ def unless_cut_away(body: str) -> Graph | None:
 
 
 # A program is written, imported and run for each example.
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     size=pairs,
     kernel=pairs,
@@ -81,7 +81,7 @@ def test_deconv_equals_the_oracle(
     assert graph is None or difference(graph) < 1e-12
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(
     size=st.tuples(st.integers(1, 9), st.integers(1, 9)),
     margin=st.tuples(st.integers(0, 4), st.integers(0, 4)),

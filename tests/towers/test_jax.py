@@ -72,6 +72,7 @@ def eval_shape(text: str) -> int:
     return product
 
 
+@pytest.mark.slow
 def test_two_replicas_of_two_towers() -> None:
     """Four devices, a trunk, two towers in a row, residuals, a head; one batch comes out odd."""
     seen = found("mixed", "cpu:4", (8, 8, 7, 8))

@@ -62,6 +62,7 @@ def of_towers(each: Any, ranks: list[int]) -> list[tuple[str, int]]:
     return sorted((kind, size) for kind, group, size in each["collectives"][:-1] if group == ranks)
 
 
+@pytest.mark.slow
 def test_alexnet_in_two_processes(tmp_path: Path) -> None:
     """Ten steps with dropout, whose masks are one process's; a step has the seven collectives of
     the paper's Figure 2."""

@@ -35,11 +35,11 @@ net small(classes = 10) {
     evaluate { resize(8) subtract_mean scale(1/255) }
     init { conv, fc: he, bias 0 }
     optimizer sgd(lr = 0.05, momentum = 0.9, weight_decay = 0.001)
-    batch 32 epochs 30
+    batch 32 epochs 20
   }
 }
 """
-EPOCHS = 30
+EPOCHS = 20
 LENGTH = 5 * EPOCHS
 """Steps of a run: 150 images, the last batch of an epoch has 22. With their saves they take some
 seconds, so that a test that is kept waiting by a busy machine still strikes before the end."""
