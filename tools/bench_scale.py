@@ -71,7 +71,7 @@ def measure(archc: str, text: str, layers: int) -> tuple[float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--layers", type=int, nargs="+", default=[1000, 10_000, 50_000])
     sizes: list[int] = parser.parse_args().layers
     archc = shutil.which(

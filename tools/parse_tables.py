@@ -12,11 +12,12 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from lark import Lark
-from lark.grammar import Rule
+from lark.grammar import Rule, Terminal
 from lark.lexer import TerminalDef
 
 ARCHC = Path(__file__).resolve().parent.parent / "archc"
@@ -70,10 +71,14 @@ def tables() -> dict[str, Any]:
 
 def _kept(rule: Rule) -> list[str]:
     """The terminals of a rule that its action is given."""
-    return [symbol.name for symbol in rule.expansion if symbol.is_term and not symbol.filter_out]
+    return [
+        symbol.name
+        for symbol in rule.expansion
+        if isinstance(symbol, Terminal) and not symbol.filter_out
+    ]
 
 
-def _terminals(terminals: list[TerminalDef]) -> dict[str, Any]:
+def _terminals(terminals: Collection[TerminalDef]) -> dict[str, Any]:
     """Keywords and signs by their text; the other terminals as patterns, the first that fits
     wins."""
     keywords: dict[str, str] = {}
@@ -113,7 +118,7 @@ def _rule(rule: Rule) -> list[Any]:
             symbol = rule.expansion[place]
             if symbol.name.startswith("__"):
                 children.append([place])
-            elif not (symbol.is_term and symbol.filter_out):
+            elif not (isinstance(symbol, Terminal) and symbol.filter_out):
                 children.append(place)
         place += 1
     name = str(rule.origin.name)
