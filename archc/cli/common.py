@@ -100,6 +100,17 @@ def not_negative(text: str) -> int:
     return _whole(text, 0)
 
 
+def workers(text: str) -> int:
+    """A number of processes to read files, 0 or above, and no more than anybody means."""
+    from archc.devices import MOST_WORKERS
+
+    count = not_negative(text)
+    if count > MOST_WORKERS:
+        problem = f"{count} are too many: {MOST_WORKERS} are the most on this machine"
+        raise argparse.ArgumentTypeError(problem)
+    return count
+
+
 def _whole(text: str, least: int) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) < least:
         problem = f"'{printable(text)}' is not a whole number, {least} or above"

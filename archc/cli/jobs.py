@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archc.cli.common import not_negative, positive
+from archc.cli.common import positive, workers
 from archc.computing import AS_WRITTEN, Computing
 from archc.diagnostics import fail
 
@@ -35,7 +35,7 @@ def add_devices(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers",
         metavar="N",
-        type=not_negative,
+        type=workers,
         help="N processes read image files; 0 (default): threads of the one that trains",
     )
 

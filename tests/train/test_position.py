@@ -263,6 +263,13 @@ def test_how_a_run_is_kept_going_is_remembered(
             read_settings(run)
 
 
+def test_no_slip_of_the_keys_starts_thousands(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["train", "lenet", "--workers", "40000"])
+    assert caught.value.code == 2
+    assert "argument --workers: 40000 are too many: " in capsys.readouterr().err
+
+
 def test_how_often_is_said_in_steps_or_minutes(capsys: pytest.CaptureFixture[str]) -> None:
     for word in ("0", "0m", "-1", "10s", "m", "1.5m", ""):
         with pytest.raises(SystemExit) as caught:
