@@ -1,6 +1,6 @@
 """LeNet-5 (LeCun et al. 1998, Figure 2)
 
-Compiled by archc 0.1.0 from lenet.arch (sha256 20eb4de8b707173b).
+Compiled by archc 0.1.0 from lenet.arch (sha256 9a281fab8cb68481).
 61,706 parameters;
 416.5 K multiply-adds at 1x32x32.
 
