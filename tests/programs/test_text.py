@@ -18,6 +18,7 @@ from archc.ops.merge import Skip
 from tests import nets
 from tests.nets import GOOGLENET, ROOT, SMALL, spec
 from tests.programs.emitting import EMIT, EMITTERS, program, tower_program
+from tests.programs.manners import laid_out, well_typed
 from tests.towers.nets import mixed, three
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -49,7 +50,6 @@ GOLDENS = {
     ),
 }
 """The programs that are kept to be read: one of each kind."""
-BIN = Path(sys.executable).parent
 
 # archc, its backends and the other framework cannot be imported where this runs.
 ALONE = """
@@ -106,22 +106,7 @@ def test_runs_without_archc(backend: str, name: str, line: str, tmp_path: Path) 
 @pytest.mark.parametrize("backend", EMIT)
 def test_laid_out_as_the_formatter_would(backend: str, tmp_path: Path) -> None:
     _write_every_program(backend, tmp_path)
-    ruff = str(BIN / "ruff")
-    formatted = subprocess.run(
-        [ruff, "format", "--isolated", "--diff", str(tmp_path)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert formatted.stdout == ""
-    rules = "--select=E,F,W,I,UP,B,C4,RET,SIM,PIE,RUF"
-    checked = subprocess.run(
-        [ruff, "check", "--isolated", rules, "--line-length=88", str(tmp_path)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert checked.returncode == 0, checked.stdout
+    laid_out(tmp_path)
 
 
 @pytest.mark.parametrize("backend", EMIT)
@@ -131,16 +116,7 @@ def test_passes_the_type_checker(backend: str, which: str, tmp_path: Path) -> No
         _write_every_program(backend, tmp_path)
     else:
         _write(SMALL, backend, tmp_path)
-    config = tmp_path / "pyrightconfig.json"
-    config.write_text('{"typeCheckingMode": "standard"}')
-    done = subprocess.run(
-        [str(BIN / "basedpyright"), "--pythonpath", sys.executable, "-p", str(config)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-    )
-    assert done.returncode == 0, done.stdout
+    well_typed(tmp_path)
 
 
 def _write(graphs: Mapping[str, Graph], backend: str, folder: Path) -> None:

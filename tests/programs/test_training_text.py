@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -16,11 +15,11 @@ from archc.ir import Graph
 from archc.source import Source
 from tests import nets
 from tests.nets import ROOT, spec
+from tests.programs.manners import laid_out, well_typed
 from tests.programs.recipes import NETS, WHOLE
 
 GOLDEN = ROOT / "tests" / "golden"
 GOLDENS = {"torch": ("alexnet", "googlenet", "vgg_a"), "jax": ("lenet", "zfnet", "vgg_a")}
-BIN = Path(sys.executable).parent
 
 # Steps that no other net has: what each learns after the others, and names that are taken.
 CORNERS = """
@@ -88,32 +87,11 @@ def test_golden(backend: str, name: str, update_golden: bool) -> None:
 
 
 def test_laid_out_as_the_formatter_would(programs: Path) -> None:
-    ruff = str(BIN / "ruff")
-    formatted = subprocess.run(
-        [ruff, "format", "--isolated", "--diff", str(programs)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert formatted.stdout == ""
-    rules = "--select=E,F,W,I,UP,B,C4,RET,SIM,PIE,RUF"
-    checked = subprocess.run(
-        [ruff, "check", "--isolated", rules, "--line-length=88", str(programs)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert checked.returncode == 0, checked.stdout
+    laid_out(programs)
 
 
 def test_passes_the_type_checker(programs: Path) -> None:
-    config = programs / "pyrightconfig.json"
-    config.write_text(json.dumps({"typeCheckingMode": "standard"}))
-    command = [BIN / "basedpyright", "--pythonpath", sys.executable, "-p", config, "--outputjson"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=programs)
-    found = json.loads(done.stdout)
-    assert found["generalDiagnostics"] == []
-    assert found["summary"]["filesAnalyzed"] == len(list(programs.glob("*.py")))
+    well_typed(programs)
 
 
 def test_the_same_to_the_byte_wherever_it_is_compiled() -> None:
