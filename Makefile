@@ -43,4 +43,4 @@ gpu:
 	$(PYTHON) tools/gpu.py
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .jax_cache dist
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis dist
