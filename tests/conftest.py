@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 # Two workers with two threads each on two cores would wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -16,9 +16,14 @@ os.environ.setdefault(
 )
 # How long an example takes says more about the machine than about the test. The gate tries the
 # same examples every time; `--hypothesis-profile explore` tries others.
-settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("gate", settings.get_profile("explore"), derandomize=True)
-settings.load_profile("gate")
+with suppress(ImportError):  # `make gpu` needs pytest alone
+    from hypothesis import HealthCheck, settings
+
+    settings.register_profile(
+        "explore", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+    settings.register_profile("gate", settings.get_profile("explore"), derandomize=True)
+    settings.load_profile("gate")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
